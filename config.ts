@@ -1,0 +1,85 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+const Port = z.coerce.number().int().min(1).max(65_535);
+
+/** Every setting there is. Read once, at the top of a process; nothing else looks at these variables. */
+const Environment = z.object({
+  LONGHAUL_PORT: Port.default(3456),
+  LONGHAUL_HOST: z.string().default("127.0.0.1"),
+  LONGHAUL_HOME: z.string().min(1).optional(),
+  LONGHAUL_TOKEN: z.string().min(16).optional(),
+  LONGHAUL_AUTH: z.enum(["token", "off"]).default("token"),
+  LONGHAUL_LOG: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  /** Port of Temporal's own page. */
+  LONGHAUL_TEMPORAL_UI_PORT: Port.default(8233),
+  /** The `temporal` binary to use instead of looking for one. */
+  LONGHAUL_TEMPORAL_BIN: z.string().min(1).optional(),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, "must begin with postgres:// or postgresql://").optional(),
+  TEMPORAL_ADDRESS: z.string().regex(/^[^:/]+:\d+$/, "must be host:port").optional(),
+  TEMPORAL_NAMESPACE: z.string().default("default"),
+  TEMPORAL_API_KEY: z.string().optional(),
+  TEMPORAL_TLS: z.enum(["on", "off"]).default("off"),
+  GITHUB_API_URL: z.url().default("https://api.github.com"),
+  GITHUB_TOKEN: z.string().optional(),
+  /** The `claude` binary to use instead of the one the Agent SDK carries. */
+  LONGHAUL_CLAUDE_BIN: z.string().min(1).optional(),
+});
+
+export interface Config {
+  port: number;
+  host: string;
+  /** Where everything is kept that is not in a project: data of the servers, worktrees, journal, keys. */
+  home: string;
+  token: string | undefined;
+  auth: "token" | "off";
+  log: string;
+  temporalUiPort: number;
+  temporalBin: string | undefined;
+  databaseUrl: string | undefined;
+  temporalAddress: string | undefined;
+  temporalNamespace: string;
+  temporalApiKey: string | undefined;
+  temporalTls: boolean;
+  githubApiUrl: string;
+  githubToken: string | undefined;
+  claudeBin: string | undefined;
+}
+
+/** The queue of a single machine: workflow tasks and activities alike. */
+export const TASK_QUEUE = "longhaul";
+
+/** @throws {Error} naming every variable that is wrong. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const parsed = Environment.safeParse(set);
+  if (!parsed.success) throw new Error(`The environment is not right.\n${z.prettifyError(parsed.error)}`);
+
+  const e = parsed.data;
+  if (e.LONGHAUL_AUTH === "off" && !isLoopback(e.LONGHAUL_HOST)) {
+    throw new Error(`LONGHAUL_AUTH=off is for loopback only, and LONGHAUL_HOST is ${e.LONGHAUL_HOST}. Leave LONGHAUL_AUTH out.`);
+  }
+  return {
+    port: e.LONGHAUL_PORT,
+    host: e.LONGHAUL_HOST,
+    home: e.LONGHAUL_HOME ?? join(homedir(), ".longhaul"),
+    token: e.LONGHAUL_TOKEN,
+    auth: e.LONGHAUL_AUTH,
+    log: e.LONGHAUL_LOG,
+    temporalUiPort: e.LONGHAUL_TEMPORAL_UI_PORT,
+    temporalBin: e.LONGHAUL_TEMPORAL_BIN,
+    databaseUrl: e.DATABASE_URL,
+    temporalAddress: e.TEMPORAL_ADDRESS,
+    temporalNamespace: e.TEMPORAL_NAMESPACE,
+    temporalApiKey: e.TEMPORAL_API_KEY,
+    temporalTls: e.TEMPORAL_TLS === "on",
+    githubApiUrl: e.GITHUB_API_URL,
+    githubToken: e.GITHUB_TOKEN,
+    claudeBin: e.LONGHAUL_CLAUDE_BIN,
+  };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}

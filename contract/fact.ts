@@ -1,0 +1,134 @@
+import type { AgentSessionRow, ToolCallRow } from "./agent-session.js";
+import type { ArtifactRow } from "./artifact.js";
+import type { CommentType } from "./comment.js";
+import type { Json, JsonObject } from "./json.js";
+import type { LogLevel } from "./log.js";
+import type { RunError, RunStatus, WaitingFor } from "./run.js";
+import type { RunSpec } from "./run-spec.js";
+import type { StepError, StepKind, StepStatus } from "./step.js";
+
+/** A step's identity, the same in every fact, activity and row. */
+export interface StepRef {
+  /** Row id: `<run id>-<number>`. */
+  id: string;
+  number: number;
+  key: string;
+  name: string;
+  phase: string | null;
+  kind: StepKind;
+  /** How many steps with this key came before, plus 1. */
+  iteration: number;
+}
+
+/** The commit that holds a step's whole tree, under `refs/longhaul/<run>/<number>`. */
+export interface TreeRef {
+  commit: string;
+  tree: string;
+  /** True when other steps wrote to the same tree meanwhile. */
+  shared: boolean;
+}
+
+/** What is known of a run without its code. */
+export type RunHeader = Omit<RunSpec, "program"> & { program: { kind: "code"; file: string } };
+
+export interface CommentRow {
+  id: string;
+  run_id: string;
+  step_id: string | null;
+  text: string;
+  comment_type: CommentType;
+  metadata: JsonObject;
+  created_by: string | null;
+}
+
+export type FactBody =
+  /** Told by the API when Temporal has accepted the start, and again as the run's first fact. */
+  | { type: "run.created"; run: RunHeader }
+  | { type: "run.status"; status: RunStatus; waiting_for: WaitingFor | null; /** Set when a person asked: the request's id. */ request?: string; reason?: string }
+  | { type: "run.phase"; phase: string }
+  | { type: "run.git"; branch_name?: string; commit_sha?: string; pr_url?: string }
+  | { type: "run.state"; state: JsonObject }
+  | { type: "run.finished"; status: RunStatus; output: Json; error: RunError | null }
+  | { type: "step.started"; step: StepRef; max_attempts: number; input: Json }
+  | { type: "step.waiting"; step_id: string; waiting_for: WaitingFor }
+  /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died. */
+  | {
+      type: "step.attempt";
+      step_id: string;
+      attempt: number;
+      status: "failed" | "lost";
+      error: StepError;
+      started_at: string;
+      completed_at: string;
+      retry_at: string | null;
+    }
+  | {
+      type: "step.finished";
+      step_id: string;
+      status: StepStatus;
+      attempt: number;
+      output: Json;
+      error: StepError | null;
+      started_at: string;
+      completed_at: string;
+    }
+  | {
+      type: "checkpoint.created";
+      id: string;
+      step: StepRef;
+      state: JsonObject;
+      context: JsonObject;
+      completed_steps: string[];
+      pending_steps: string[];
+      label: string | null;
+      created_by: "automatic" | "user";
+      tree: TreeRef | null;
+    }
+  | { type: "comment.created"; comment: CommentRow }
+  | { type: "artifact.created"; artifact: ArtifactRow }
+  /** `comment_id` null: detached. Told by the API alone. */
+  | { type: "artifact.attached"; artifact_id: string; comment_id: string | null; request: string }
+  | { type: "session.updated"; session: AgentSessionRow }
+  | { type: "tool_call.recorded"; call: ToolCallRow }
+  | { type: "log"; level: LogLevel; text: string; step_id: string | null; attempt: number }
+  /** A start or signal that did not come from Longhaul: an audit row, nothing else. */
+  | { type: "forgery.refused"; what: string };
+
+/** One narrated fact. `seq` counts 1.. within a Temporal execution, without a gap. */
+export type Fact = FactBody & {
+  run_id: string;
+  /** The Temporal run id. */
+  execution: string;
+  seq: number;
+  /** Workflow time, or the activity's own time where it knows better. */
+  at: string;
+};
+
+/**
+ * What the API tells of itself about a run, once Temporal has accepted it: not numbered, keyed by the
+ * id it chose (`eventKey`), and confirmed by narration under the same key.
+ */
+export type AcceptedFact = FactBody & { run_id: string; at: string };
+
+/**
+ * The key under which a fact's event is kept, unique in its run: facts that the API may tell first are
+ * keyed by what they are about, all others by their place in the narration.
+ */
+export function eventKey(fact: FactBody & { execution?: string; seq?: number }): string {
+  switch (fact.type) {
+    case "run.created":
+      return "created";
+    case "run.status":
+      if (fact.request) return `status:${fact.request}`;
+      break;
+    case "comment.created":
+      return `comment:${fact.comment.id}`;
+    case "artifact.created":
+      return `artifact:${fact.artifact.id}`;
+    case "artifact.attached":
+      return `attach:${fact.request}`;
+    case "run.finished":
+      return `finished:${fact.execution}`;
+  }
+  return `${fact.execution}:${fact.seq}`;
+}

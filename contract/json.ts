@@ -1,0 +1,9 @@
+import { z } from "zod";
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Any JSON value. Its depth is limited where text enters (`api/body.ts`), not here. */
+export const Json: z.ZodType<Json> = z.custom<Json>((value) => value !== undefined).meta({ description: "any JSON value" });
+
+export type JsonObject = { [key: string]: Json };
+export const JsonObject: z.ZodType<JsonObject> = z.record(z.string(), Json);

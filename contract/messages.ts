@@ -1,0 +1,35 @@
+import type { ArtifactRow } from "./artifact.js";
+import type { CommentRow } from "./fact.js";
+
+/** Names of our signals and the query: reserved, user code cannot handle them. */
+export const SIGNAL = {
+  pause: "longhaul.pause",
+  resume: "longhaul.resume",
+  cancel: "longhaul.cancel",
+  comment: "longhaul.comment",
+  artifact: "longhaul.artifact",
+  attach: "longhaul.attach",
+} as const;
+
+/** A request of a person, with the id and time the API chose for it. */
+export interface Request {
+  id: string;
+  at: string;
+  by: string | null;
+  reason?: string | undefined;
+}
+
+export interface CommentMessage {
+  at: string;
+  comment: CommentRow;
+}
+
+export interface ArtifactMessage {
+  at: string;
+  artifact: ArtifactRow;
+}
+
+export interface AttachMessage extends Request {
+  artifact_id: string;
+  comment_id: string | null;
+}

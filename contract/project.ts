@@ -1,0 +1,16 @@
+import { z } from "zod";
+import { Id } from "./id.js";
+import { Time } from "./time.js";
+
+export const Repo = z.object({ owner: z.string(), name: z.string(), default_branch: z.string() });
+
+/** A repository and its folder. */
+export const Project = z.object({
+  id: Id,
+  name: z.string(),
+  path: z.string(),
+  repo: Repo.nullable(),
+  created_at: Time,
+  updated_at: Time,
+});
+export type Project = z.infer<typeof Project>;

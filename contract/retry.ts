@@ -1,0 +1,22 @@
+/** When and how often a step is tried again. Delays are durable timers. */
+export interface RetryPolicy {
+  /** Tries in all, the first included. @default 3 */
+  maxAttempts?: number;
+  /** @default "exponential" */
+  backoff?: "fixed" | "linear" | "exponential";
+  /** Milliseconds before the second try. @default 1000 */
+  initialDelayMs?: number;
+  /** No delay is longer, in milliseconds. @default 60000 */
+  maxDelayMs?: number;
+  /** Factor of exponential backoff. @default 2 */
+  multiplier?: number;
+  /** Only errors of these types are tried again; all when left out. */
+  retryableErrors?: string[];
+}
+
+/** Milliseconds to wait after the given failed attempt (counted from 1). */
+export function retryDelay(policy: RetryPolicy, failedAttempt: number): number {
+  const { backoff = "exponential", initialDelayMs = 1000, maxDelayMs = 60_000, multiplier = 2 } = policy;
+  const factor = { fixed: 1, linear: failedAttempt, exponential: multiplier ** (failedAttempt - 1) }[backoff];
+  return Math.min(initialDelayMs * factor, maxDelayMs);
+}
