@@ -33,3 +33,11 @@ export interface AttachMessage extends Request {
   artifact_id: string;
   comment_id: string | null;
 }
+
+/** Key of the object that a payload without our signature decodes to. */
+export const UNVERIFIED = "longhaul.unverified";
+
+/** Whether a value came from a payload that Longhaul did not sign, or did not come at all. */
+export function isUnverified(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === "object" && UNVERIFIED in value);
+}

@@ -7,6 +7,10 @@ export interface Program {
   code: string;
   /** The source file, relative to the project: what stack traces name. */
   file: string;
+  /** Source files of the compiled text, relative to the project; `lines` points into it. */
+  sources: string[];
+  /** For each compiled line, from 1: index into `sources` and line there, or null. */
+  lines: ([number, number] | null)[];
   /** sha256 of the compiled text of the file's exported `activities`; null when it has none. */
   activities_hash: string | null;
   activities: string[];

@@ -1,0 +1,85 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Payload, PayloadCodec, SerializationContext } from "@temporalio/common";
+import { UNVERIFIED } from "./contract/messages.js";
+
+const MAC = "longhaul-mac";
+
+/**
+ * Signs every payload with an HMAC over the workflow id and the data, kept in the payload's metadata.
+ * The data stays readable in Temporal's own page. A payload without a good signature decodes to the
+ * `UNVERIFIED` marker: throwing here would leave a run stuck for ever on one forged signal.
+ *
+ * Keys lie in `<home>/keys/payload`, one hex line each: the first signs, all verify, so that keys can be
+ * changed while runs go on.
+ */
+export async function createPayloadCodec(home: string): Promise<PayloadCodec> {
+  return payloadCodec(await payloadKeys(home));
+}
+
+/** @param keys the first signs, all verify. */
+export function payloadCodec(keys: readonly Buffer[]): PayloadCodec {
+  const [signing] = keys;
+  if (!signing) throw new Error("There is no key to sign payloads with.");
+
+  return {
+    async encode(payloads, context) {
+      return payloads.map((payload) => ({
+        ...payload,
+        metadata: { ...payload.metadata, [MAC]: mac(signing, payload, context) },
+      }));
+    },
+    async decode(payloads, context) {
+      return payloads.map((payload) => {
+        const given = payload.metadata?.[MAC];
+        const good = given && keys.some((key) => equal(given, mac(key, payload, context)));
+        return good ? payload : unverified;
+      });
+    },
+  };
+}
+
+const unverified: Payload = {
+  metadata: { encoding: Buffer.from("json/plain") },
+  data: Buffer.from(JSON.stringify({ [UNVERIFIED]: true })),
+};
+
+function mac(key: Buffer, { data, metadata }: Payload, context: SerializationContext | undefined): Uint8Array {
+  return createHmac("sha256", key)
+    .update(context?.workflowId ?? "")
+    .update("\0")
+    .update(metadata?.encoding ?? "")
+    .update("\0")
+    .update(data ?? "")
+    .digest();
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+async function payloadKeys(home: string): Promise<Buffer[]> {
+  const file = join(home, "keys", "payload");
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return createKeys(file);
+    throw error;
+  });
+  const keys = text.split("\n").filter(Boolean);
+  if (keys.length === 0 || keys.some((line) => !/^[0-9a-f]{64}$/.test(line))) {
+    throw new Error(`${file} does not hold keys (64 hex digits a line). Put the file back from a backup: runs are signed with it.`);
+  }
+  return keys.map((line) => Buffer.from(line, "hex"));
+}
+
+/** The first of several processes wins; all read the same key afterwards. */
+async function createKeys(file: string): Promise<string> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const mine = `${file}.${process.pid}`;
+  await writeFile(mine, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
+  await link(mine, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+  await rm(mine);
+  return readFile(file, "utf8");
+}
