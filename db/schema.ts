@@ -16,10 +16,10 @@ import {
   unique,
   uniqueIndex,
 } from "drizzle-orm/pg-core";
+import type { RunHeader } from "../contract/fact.js";
 import type { Json, JsonObject } from "../contract/json.js";
 import type { LogLevel } from "../contract/log.js";
 import type { RunError, RunStatus, WaitingFor } from "../contract/run.js";
-import type { RunHeader } from "../contract/fact.js";
 import type { StepError, StepKind, StepStatus } from "../contract/step.js";
 import type { LoadError } from "../contract/workflow.js";
 
@@ -201,6 +201,8 @@ export const runs = mirror.table(
     temporalRunId: text("temporal_run_id"),
     /** The narrated place that last set the status: an earlier one told later does not. */
     statusSeq: integer("status_seq").notNull().default(0),
+    /** A status that a person asked for and narration has not confirmed: until then only that confirmation moves it. */
+    pendingRequest: text("pending_request"),
     /** The last event's seq; the next event of this run gets the next number. */
     eventSeq: integer("event_seq").notNull().default(0),
     startedAt: moment("started_at"),
@@ -247,6 +249,8 @@ export const facts = mirror.table(
     execution: text("execution").notNull(),
     seq: integer("seq").notNull(),
     digest: text("digest").notNull(),
+    /** Told again with other content: what the first telling left in the rows is put right at the run's end. */
+    retold: boolean("retold").notNull().default(false),
   },
   (t) => [primaryKey({ columns: [t.runId, t.execution, t.seq] })],
 );
@@ -272,6 +276,8 @@ export const steps = mirror.table(
     error: jsonb("error").$type<StepError>(),
     logDirectoryPath: text("log_directory_path"),
     agentSessionId: text("agent_session_id"),
+    /** The Temporal execution whose narration, at `status_seq`, last set the status. */
+    execution: text("execution"),
     statusSeq: integer("status_seq").notNull().default(0),
     startedAt: moment("started_at"),
     completedAt: moment("completed_at"),
@@ -433,7 +439,11 @@ export const events = mirror.table(
     data: jsonb("data").$type<JsonObject>().notNull(),
     at: moment("at").notNull(),
   },
-  (t) => [unique("events_run_seq").on(t.runId, t.seq), uniqueIndex("events_run_key").on(t.runId, t.key), index("events_at").on(t.at)],
+  (t) => [
+    unique("events_run_seq").on(t.runId, t.seq),
+    uniqueIndex("events_run_key").on(t.runId, t.key),
+    index("events_at").on(t.at),
+  ],
 );
 
 /** Output of steps and lines of `ctx.log`, by step, attempt and offset. */

@@ -1,0 +1,13 @@
+/** The tables of schema `app`, for drizzle-kit, which generates a migration for what a file exports. */
+export {
+  app,
+  audit,
+  idempotencyKeys,
+  projects,
+  secrets,
+  tokens,
+  tombstones,
+  users,
+  workflows,
+  workflowVersions,
+} from "./schema.js";

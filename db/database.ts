@@ -1,0 +1,54 @@
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import * as schema from "./schema.js";
+
+export interface Database {
+  orm: NodePgDatabase<typeof schema>;
+  pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** A transaction, or the database itself. */
+export type Connection = Pick<Database["orm"], "select" | "insert" | "update" | "delete" | "execute">;
+
+/** Milliseconds after which a lost Postgres shows: to connect, to run a statement, to get a lock. */
+const CONNECT_TIMEOUT = 3_000;
+const STATEMENT_TIMEOUT = 30_000;
+const LOCK_TIMEOUT = 10_000;
+
+/**
+ * A pool of at most ten connections. Nothing is connected yet: a database that is away shows at the first
+ * query, as an error for which `isUnavailable` is true, and a later query succeeds when it is back.
+ */
+export function openDatabase(url: string): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: "longhaul",
+    max: 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    statement_timeout: STATEMENT_TIMEOUT,
+    lock_timeout: LOCK_TIMEOUT,
+    // The server cannot end a statement whose connection is half open.
+    query_timeout: STATEMENT_TIMEOUT + 5_000,
+    keepAlive: true,
+  });
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return { orm: drizzle(pool, { schema }), pool, close: () => pool.end() };
+}
+
+const LOST_SOCKET = /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
+/** Connection exceptions, shutdown, crash and start of the server, and no connections, memory or disk left. */
+const LOST_STATE = /^(08...|57P0[1-5]|53...)$/;
+const LOST_MESSAGE =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout|Client was closed|The server does not support)/;
+
+/** Whether the database did not answer, as against answering with an error. Looks through causes. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (LOST_SOCKET.test(code) || LOST_STATE.test(code) || LOST_MESSAGE.test(error.message)) return true;
+  if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true;
+  return isUnavailable(error.cause);
+}
