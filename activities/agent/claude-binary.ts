@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+
+const SDK = "@anthropic-ai/claude-agent-sdk";
+
+/** Claude Code is not on this machine; the message says which package lacks and what to do. */
+export class AgentNotInstalledError extends Error {
+  override readonly name = "AgentNotInstalledError";
+}
+
+/**
+ * The `claude` binary: the one that was set, else the one the Agent SDK's optional package carries.
+ *
+ * @throws {AgentNotInstalledError}
+ */
+export function claudeBinary(configured?: string): string {
+  if (configured !== undefined) {
+    if (existsSync(configured)) return configured;
+    throw new AgentNotInstalledError(`LONGHAUL_CLAUDE_BIN is ${configured}, and there is no such file.`);
+  }
+  const packages = platformPackages();
+  for (const name of packages) {
+    const found = inPackage(name);
+    if (found) return found;
+  }
+  throw new AgentNotInstalledError(
+    `Claude Code is not installed: the optional package ${packages[0]} is missing. ` +
+      "Install without `--omit=optional`, or set LONGHAUL_CLAUDE_BIN to a claude binary.",
+  );
+}
+
+/** The likely package first: on Linux there is one for each C library. */
+function platformPackages(): string[] {
+  const base = `${SDK}-${process.platform}-${process.arch}`;
+  return process.platform === "linux" ? [base, `${base}-musl`] : [base];
+}
+
+function inPackage(name: string): string | undefined {
+  const from = createRequire(createRequire(import.meta.url).resolve(SDK));
+  try {
+    const file = join(dirname(from.resolve(`${name}/package.json`)), process.platform === "win32" ? "claude.exe" : "claude");
+    return existsSync(file) ? file : undefined;
+  } catch {
+    return undefined; // not installed
+  }
+}

@@ -1,0 +1,70 @@
+/** All that an agent's process may know of the worker's environment. */
+const INHERITED = [
+  "PATH",
+  "HOME",
+  "LANG",
+  "LC_ALL",
+  "TERM",
+  "TMPDIR",
+  "ANTHROPIC_API_KEY",
+  "ANTHROPIC_AUTH_TOKEN",
+  "ANTHROPIC_BASE_URL",
+  "CLAUDE_CODE_OAUTH_TOKEN",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "NODE_EXTRA_CA_CERTS",
+] as const;
+
+/** Those of them that nobody may read in a log, transcript or row. */
+export const CREDENTIALS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"] as const;
+
+/** Claude Code's own switches: it reports to nobody, updates nothing, and starts nothing that outlives its turn. */
+const QUIET = {
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+  DISABLE_AUTOUPDATER: "1",
+  DISABLE_TELEMETRY: "1",
+  DISABLE_ERROR_REPORTING: "1",
+  CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY: "1",
+  CLAUDE_CODE_DISABLE_TERMINAL_TITLE: "1",
+  CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1",
+  CLAUDE_CODE_DISABLE_AUTO_MEMORY: "1",
+  CLAUDE_CODE_DISABLE_CRON: "1",
+  CLAUDE_AGENT_SDK_CLIENT_APP: "longhaul",
+};
+
+export interface ClaudeEnvironment {
+  /** Where Claude Code keeps settings and transcripts: outside the run's tree. */
+  configDir: string;
+  /** What marks every process of a run, such as LONGHAUL_RUN_ID. */
+  marks: Readonly<Record<string, string>>;
+  /** The step's own variables; they cannot replace ours. */
+  extra?: Readonly<Record<string, string>> | undefined;
+  /** Claude Code refuses bypassPermissions to root unless it is told that it may. */
+  rootMayBypass: boolean;
+}
+
+/** The whole environment of a Claude Code process, built from an allow-list. */
+export function claudeEnvironment(own: NodeJS.ProcessEnv, options: ClaudeEnvironment): Record<string, string> {
+  const inherited = INHERITED.flatMap((name) => (own[name] === undefined ? [] : [[name, own[name]] as const]));
+  return {
+    ...Object.fromEntries(inherited),
+    ...options.extra,
+    ...QUIET,
+    CLAUDE_CONFIG_DIR: options.configDir,
+    ...(options.rootMayBypass ? { IS_SANDBOX: "1" } : {}),
+    ...options.marks,
+  };
+}
+
+/** Replaces the credentials of an environment by `***` wherever they stand in a text. */
+export function credentialMask(env: Readonly<Record<string, string | undefined>>): (text: string) => string {
+  const secrets = CREDENTIALS.flatMap((name) => {
+    const value = env[name];
+    return value !== undefined && value.length >= 8 ? [value] : [];
+  });
+  return (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
+}

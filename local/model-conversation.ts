@@ -1,0 +1,77 @@
+import { z } from "zod";
+
+const Block = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  name: z.string().optional(),
+  content: z.unknown().optional(),
+  is_error: z.boolean().optional(),
+});
+type Block = z.infer<typeof Block>;
+
+const Text = z.union([z.string(), z.array(Block)]);
+
+/** As much of a request to the Messages API as the script needs to see. */
+export const MessagesRequest = z.looseObject({
+  model: z.string().default("scripted"),
+  stream: z.boolean().default(false),
+  system: Text.default(""),
+  messages: z.array(z.looseObject({ role: z.string(), content: Text })).default([]),
+  tools: z.array(z.looseObject({ name: z.string().optional() })).default([]),
+});
+export type MessagesRequest = z.infer<typeof MessagesRequest>;
+
+/** What the client asked, and what it did since. */
+export interface Exchange {
+  prompt: string;
+  /** Results of the tools called since this prompt, in order. */
+  results: { text: string; isError: boolean }[];
+}
+
+/** A conversation as the script reads it. All there is to know comes with each request: the server keeps nothing. */
+export interface Conversation {
+  model: string;
+  /** The prompts of people, oldest first; what the client adds for the model alone is left out. */
+  exchanges: Exchange[];
+  tools: string[];
+  /** The folder the client says it works in; empty when it does not say. */
+  cwd: string;
+}
+
+export function readConversation(request: MessagesRequest): Conversation {
+  const exchanges: Exchange[] = [];
+  for (const message of request.messages) {
+    if (message.role !== "user") continue;
+    for (const block of blocks(message.content)) {
+      if (block.type === "tool_result") {
+        exchanges.at(-1)?.results.push({ text: plain(block.content), isError: block.is_error ?? false });
+        continue;
+      }
+      const prompt = withoutReminders(block.text ?? "");
+      if (prompt !== "") exchanges.push({ prompt, results: [] });
+    }
+  }
+  const everything = [plain(request.system), ...request.messages.map((message) => plain(message.content))].join("\n");
+  return {
+    model: request.model,
+    exchanges,
+    tools: request.tools.flatMap((tool) => tool.name ?? []),
+    cwd: /[Ww]orking directory: *([^\n<]+)/.exec(everything)?.[1]?.trim() ?? "",
+  };
+}
+
+function blocks(content: z.infer<typeof Text>): Block[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : content;
+}
+
+function plain(content: unknown): string {
+  const parsed = Text.safeParse(content);
+  if (!parsed.success) return "";
+  return blocks(parsed.data)
+    .map((block) => block.text ?? "")
+    .join("\n");
+}
+
+function withoutReminders(text: string): string {
+  return text.replace(/<system-reminder>[\s\S]*?<\/system-reminder>/g, "").trim();
+}
