@@ -3,7 +3,15 @@ import { Id } from "./id.js";
 import { Json } from "./json.js";
 import { Time } from "./time.js";
 
-export const ArtifactType = z.enum(["screenshot", "log_file", "session_file", "test_report", "build_output", "document", "other"]);
+export const ArtifactType = z.enum([
+  "screenshot",
+  "log_file",
+  "session_file",
+  "test_report",
+  "build_output",
+  "document",
+  "other",
+]);
 export type ArtifactType = z.infer<typeof ArtifactType>;
 
 export const FileType = z.enum(["image", "video", "document", "code", "other"]);
@@ -37,5 +45,11 @@ export type Artifact = z.infer<typeof Artifact>;
 /** The part of an artifact's row that is told: everything that the aliases do not repeat. */
 export type ArtifactRow = Omit<
   Artifact,
-  "workflow_run_id" | "workflow_run_step_id" | "storage_path" | "storage_type" | "workflow_comment_id" | "created_at" | "updated_at"
+  | "workflow_run_id"
+  | "workflow_run_step_id"
+  | "storage_path"
+  | "storage_type"
+  | "workflow_comment_id"
+  | "created_at"
+  | "updated_at"
 >;

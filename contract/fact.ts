@@ -44,7 +44,13 @@ export interface CommentRow {
 export type FactBody =
   /** Told by the API when Temporal has accepted the start, and again as the run's first fact. */
   | { type: "run.created"; run: RunHeader }
-  | { type: "run.status"; status: RunStatus; waiting_for: WaitingFor | null; /** Set when a person asked: the request's id. */ request?: string; reason?: string }
+  | {
+      type: "run.status";
+      status: RunStatus;
+      waiting_for: WaitingFor | null /** Set when a person asked: the request's id. */;
+      request?: string;
+      reason?: string;
+    }
   | { type: "run.phase"; phase: string }
   | { type: "run.git"; branch_name?: string; commit_sha?: string; pr_url?: string }
   | { type: "run.state"; state: JsonObject }

@@ -27,7 +27,8 @@ async function hashOfInputs(dist: string): Promise<string> {
   const hash = createHash("sha256");
   for (const folder of ["contract", "sdk", "workflows"]) {
     for (const name of (await readdir(join(dist, folder))).sort()) {
-      if (name.endsWith(".js") && !name.endsWith(".test.js")) hash.update(`${folder}/${name}\0`).update(await readFile(join(dist, folder, name)));
+      if (name.endsWith(".js") && !name.endsWith(".test.js"))
+        hash.update(`${folder}/${name}\0`).update(await readFile(join(dist, folder, name)));
     }
   }
   return hash.digest("hex");

@@ -1,0 +1,226 @@
+import type { ArtifactType, FileType } from "../contract/artifact.js";
+import type { LogLevel } from "../contract/log.js";
+import type { RetryPolicy } from "../contract/retry.js";
+import type { Agent } from "./agents.js";
+import type { ActivityFunctions } from "./define-workflow.js";
+
+/** What every step may be told. */
+export interface StepOptions {
+  /** How people see the step. @default its key */
+  name?: string;
+  /** @default the phase of the step before */
+  phase?: string;
+  /** `true`: the policy's defaults (3 tries, exponential, 1 s). Left out: one try. `false`: not even when its outcome is unknown. */
+  retry?: RetryPolicy | boolean;
+  /** Milliseconds a try may take. @default none */
+  timeout?: number;
+  /** Milliseconds a try may be without output. @default none */
+  idleTimeout?: number;
+  /** False: the step is skipped. */
+  if?: boolean;
+}
+
+export interface ShellOptions extends StepOptions {
+  /** Relative to the run's tree, and inside it. @default its root */
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Give the exit code back instead of failing. */
+  allowFailure?: boolean;
+}
+
+/** Output is kept to 16,000 characters each, head and tail; the whole is in the step's log. */
+export interface ExecResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export type Permission = "default" | "plan" | "acceptEdits" | "bypassPermissions";
+
+export interface AgentOptions extends StepOptions {
+  model?: string;
+  /** What the agent may do without asking. @default "default" */
+  permission?: Permission;
+  systemPrompt?: string;
+  maxTurns?: number;
+  env?: Record<string, string>;
+  /** JSON schema of the answer's `data`. */
+  schema?: Record<string, unknown>;
+  /** An earlier answer's `sessionId`: the conversation goes on. */
+  session?: string;
+}
+
+export interface AgentResult {
+  text: string;
+  data?: unknown;
+  sessionId: string;
+  usage: Record<string, unknown>;
+  filesChanged: string[];
+  permissionDenials: unknown[];
+}
+
+interface StepConfigBase extends StepOptions {
+  /** Accepted and ignored: the first argument of `ctx.step` is the id. */
+  id?: string;
+  /** `continue`: a failed step is returned as `{ status: "failed", error }` instead of thrown. @default "stop" */
+  onFailure?: "stop" | "continue";
+}
+
+export interface AgentStepConfig<Ctx> extends StepConfigBase, Omit<AgentOptions, keyof StepOptions> {
+  type: "agent";
+  agent?: Agent | Agent["provider"];
+  prompt: string | ((ctx: Ctx) => string);
+}
+
+export interface ScriptStepConfig extends StepConfigBase, Omit<ShellOptions, keyof StepOptions> {
+  type: "script";
+  command: string;
+}
+
+export interface FunctionStepConfig<Ctx> extends StepConfigBase {
+  type: "function";
+  fn: (ctx: Ctx) => unknown;
+}
+
+export type StepConfig<Ctx> = AgentStepConfig<Ctx> | ScriptStepConfig | FunctionStepConfig<Ctx>;
+
+export interface StepResult<Data = unknown> {
+  stepId: string;
+  status: "completed" | "failed" | "skipped";
+  data?: Data;
+  error?: string;
+}
+
+export interface ArtifactOptions extends StepOptions {
+  /** A file of the run's tree; or give `content`. */
+  path?: string;
+  content?: string;
+  type?: ArtifactType;
+  fileType?: FileType;
+  mimeType?: string;
+  metadata?: Record<string, unknown>;
+}
+
+export interface ArtifactResult {
+  id: string;
+  name: string;
+  file_path: string;
+  sha256: string;
+  size_bytes: number;
+  version: number;
+}
+
+export interface Git {
+  /** Make the branch from the run's base, or switch to it. */
+  ensureBranch(name: string, options?: StepOptions & { from?: string }): Promise<{ branch: string; created: boolean }>;
+  getCurrentBranch(): Promise<string | null>;
+  /** Commit `files` (everything when left out). Found again, not made again, when the step is repeated. */
+  commit(
+    message: string,
+    options?: StepOptions & { files?: string[]; allowEmpty?: boolean },
+  ): Promise<{ sha: string; created: boolean }>;
+  push(options?: StepOptions & { remote?: string; branch?: string }): Promise<{ remote: string; branch: string; sha: string }>;
+  createPr(
+    options: StepOptions & { title: string; body?: string; base?: string; draft?: boolean },
+  ): Promise<{ url: string; number: number; created: boolean }>;
+  getCurrentCommit(): Promise<string>;
+  stageAll(options?: StepOptions): Promise<{ files: string[] }>;
+  status(): Promise<{ branch: string | null; clean: boolean; files: { path: string; status: string }[] }>;
+}
+
+/** Files of the run's tree, by paths relative to it; nothing outside it. */
+export interface Files {
+  read(path: string): Promise<string>;
+  write(path: string, content: string, options?: StepOptions): Promise<{ path: string; bytes: number }>;
+  exists(path: string): Promise<boolean>;
+  delete(path: string, options?: StepOptions): Promise<{ path: string; deleted: boolean }>;
+  list(path?: string, options?: { recursive?: boolean }): Promise<string[]>;
+  copy(from: string, to: string, options?: StepOptions): Promise<{ from: string; to: string }>;
+}
+
+export type Log = ((text: string) => void) & Record<LogLevel, (text: string) => void>;
+
+/** A branch of `ctx.parallel`: a function, or a promise that is under way. */
+export type Branch<T> = (() => Promise<T>) | Promise<T>;
+
+/** All that a workflow can do, and know of its run. */
+export interface WorkflowContext<Input = unknown, Activities extends ActivityFunctions = Record<never, never>> {
+  readonly runId: string;
+  /** The run's own tree: a worktree of the project, unless the run was started `in_place`. */
+  readonly projectPath: string;
+  readonly project: { readonly id: string; readonly path: string };
+  readonly input: Input;
+  /** The same as `input`. */
+  readonly args: Input;
+
+  /**
+   * A step around a function of this file. What it does by `ctx` are operations of this step: logged, not
+   * steps of their own. A retry runs the function again.
+   */
+  run<T>(name: string, fn: () => Promise<T> | T, options?: StepOptions): Promise<T>;
+
+  /** A step described by an object: an agent, a script or a function. */
+  step<Data = unknown>(id: string, config: StepConfig<WorkflowContext<Input, Activities>>): Promise<StepResult<Data>>;
+
+  /** A step of a coding agent (claude unless `provider` says otherwise). */
+  agent(name: string, options: AgentOptions & { prompt: string; provider?: Agent["provider"] }): Promise<AgentResult>;
+  agent(name: string, agent: Agent | Agent["provider"], prompt: string, options?: AgentOptions): Promise<AgentResult>;
+  /** Another name for `agent`. */
+  runCli(name: string, agent: Agent | Agent["provider"], prompt: string, options?: AgentOptions): Promise<AgentResult>;
+
+  /**
+   * Run a command by bash in the run's tree. Fails its step when it exits with another code than 0, unless
+   * `allowFailure`.
+   *
+   * @throws {StepFailed} type `shell_failed`, `timed_out` or `idle_timed_out`; `output` is the `ExecResult`.
+   */
+  shell(command: string, options?: ShellOptions): Promise<ExecResult>;
+  /** Another name for `shell`; a text as second argument is the `cwd`. */
+  exec(command: string, options?: ShellOptions | string): Promise<ExecResult>;
+
+  readonly git: Git;
+  readonly files: Files;
+
+  /** This file's own exported `activities`, each call a step. Typed by `activityTypes`. */
+  readonly activities: {
+    [Name in keyof Activities]: (...args: Parameters<Activities[Name]>) => Promise<Awaited<ReturnType<Activities[Name]>>>;
+  };
+  /** The same with options. */
+  activity<Name extends keyof Activities & string>(
+    name: Name,
+    args: Parameters<Activities[Name]>,
+    options?: StepOptions,
+  ): Promise<Awaited<ReturnType<Activities[Name]>>>;
+
+  /** Keep a file with the run. */
+  artifact(name: string, options: ArtifactOptions): Promise<ArtifactResult>;
+
+  /** A comment on the current step, or on the step with the given key. */
+  comment(text: string, stepIdOrMetadata?: string | Record<string, unknown>): Promise<void>;
+  /** A comment on the run. */
+  commentExecution(text: string, metadata?: Record<string, unknown>): Promise<void>;
+
+  /** The run's own state: JSON values that survive everything and are shown with the run. */
+  set(key: string, value: unknown): void;
+  get<T = unknown>(key: string): T | undefined;
+  has(key: string): boolean;
+  delete(key: string): boolean;
+
+  /** Mark this moment as a place to come back to. */
+  checkpoint(label?: string): Promise<void>;
+  /** The latest result of the step with this key; undefined when it has not finished. */
+  getStepResult<Data = unknown>(stepId: string): StepResult<Data> | undefined;
+  readonly log: Log;
+
+  /** Wait, for milliseconds or a text such as `"2 hours"`. Survives everything, costs nothing meanwhile. */
+  sleep(duration: number | string, options?: Pick<StepOptions, "name" | "phase">): Promise<void>;
+
+  /**
+   * Do several things at once. All end before it returns; then the first failure, if any, is thrown.
+   * `limit`: how many at most at the same time (functions only).
+   */
+  parallel<T extends readonly Branch<unknown>[]>(
+    branches: [...T],
+    options?: { limit?: number },
+  ): Promise<{ [I in keyof T]: T[I] extends Branch<infer R> ? R : never }>;
+}

@@ -1,0 +1,291 @@
+import { msToNumber } from "@temporalio/common/lib/time.js";
+import { sleep } from "@temporalio/workflow";
+import type { Outcome } from "../contract/activity.js";
+import type { Json, JsonObject } from "../contract/json.js";
+import { LogLevel } from "../contract/log.js";
+import type { Agent } from "../sdk/agents.js";
+import type {
+  AgentOptions,
+  AgentResult,
+  ArtifactOptions,
+  ArtifactResult,
+  Branch,
+  ExecResult,
+  Log,
+  ShellOptions,
+  StepConfig,
+  StepOptions,
+  StepResult,
+  WorkflowContext,
+} from "../sdk/context.js";
+import { StepFailed } from "../sdk/step-failed.js";
+import { call, defined, onTree } from "./call.js";
+import { filesContext } from "./context-files.js";
+import { gitContext } from "./context-git.js";
+import type { Engine, StepPlan } from "./engine.js";
+import { activitiesFor } from "./proxies.js";
+
+/** Any context: what a workflow of unknown types is handed. */
+// biome-ignore lint/suspicious/noExplicitAny: the file's own types are known to its author's compiler alone
+export type AnyContext = WorkflowContext<any, any>;
+
+/** The one `ctx` of a run: words of its author's for steps of the engine. */
+export function createContext(engine: Engine): AnyContext {
+  const { spec } = engine;
+
+  const shell = (command: string, options: ShellOptions = {}): Promise<ExecResult> => {
+    const { cwd, env, allowFailure, ...rest } = options;
+    const key = options.name ?? keyOf(command);
+    const input = { command, ...defined({ cwd, allowFailure }), ...(env ? { env: Object.keys(env) } : {}) };
+    return engine.step({ kind: "shell", key, options: rest, input }, (place) =>
+      onTree(engine, place, rest, `${key}: ${command}`, (activities, call) =>
+        activities.shell(call({ command, ...defined({ cwd, env, allowFailure }) })),
+      ),
+    );
+  };
+
+  function agent(
+    name: string,
+    second: Agent | Agent["provider"] | (AgentOptions & { prompt: string; provider?: Agent["provider"] }),
+    prompt?: string,
+    options: AgentOptions = {},
+  ): Promise<AgentResult> {
+    if (typeof second === "object" && "prompt" in second) {
+      const { prompt: text, provider = "claude", ...rest } = second;
+      return agentStep(name, provider, text, rest);
+    }
+    return agentStep(name, typeof second === "string" ? second : second.provider, prompt ?? "", options);
+  }
+
+  function agentStep(key: string, provider: Agent["provider"], prompt: string, options: AgentOptions): Promise<AgentResult> {
+    const { model, permission, systemPrompt, maxTurns, env, schema, session, ...rest } = options;
+    if (provider !== "claude") {
+      throw new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; "claude" can.`);
+    }
+    const input = { prompt, ...defined({ model, permission, systemPrompt, maxTurns, schema, session }) };
+    const shown = { provider, ...input } as JsonObject; // options are JSON by their types
+    return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>
+      onTree(engine, place, rest, `${key}: ${provider}`, (activities, call) =>
+        activities.agent(call({ provider, name: key, ...input, ...defined({ env }) })),
+      ),
+    );
+  }
+
+  function run<T>(name: string, fn: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
+    return engine.step({ kind: "function", key: name, options, input: null }, (place) =>
+      timed(() => engine.inside(place, async () => asJson(await fn(), name) as T)),
+    );
+  }
+
+  async function step<Data>(id: string, config: StepConfig<AnyContext>): Promise<StepResult<Data>> {
+    const { onFailure = "stop" } = config;
+    if (config.if === false) {
+      await engine.step({ kind: "function", key: id, options: stepOptions(config), input: null }, () => timed(async () => null));
+      return { stepId: id, status: "skipped" };
+    }
+    try {
+      return { stepId: id, status: "completed", data: (await configured(id, config)) as Data };
+    } catch (error) {
+      if (onFailure !== "continue" || !(error instanceof StepFailed)) throw error;
+      return {
+        stepId: id,
+        status: "failed",
+        error: error.message,
+        ...(error.output === undefined ? {} : { data: error.output as Data }),
+      };
+    }
+  }
+
+  function configured(id: string, config: StepConfig<AnyContext>): Promise<unknown> {
+    const options = { ...stepOptions(config), name: config.name ?? id };
+    switch (config.type) {
+      case "agent": {
+        const { agent: chosen = "claude", prompt } = config;
+        const { model, permission, systemPrompt, maxTurns, env, schema, session } = config;
+        const more = defined({ model, permission, systemPrompt, maxTurns, env, schema, session });
+        const provider = typeof chosen === "string" ? chosen : chosen.provider;
+        return agentStep(id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
+      }
+      case "script": {
+        const { cwd, env, allowFailure } = config;
+        return named(id, () => shell(config.command, { ...options, ...defined({ cwd, env, allowFailure }) }));
+      }
+      case "function":
+        return run(id, () => config.fn(ctx), options);
+      default:
+        throw new StepFailed(id, "invalid_step", `Step "${id}" has no type: say "agent", "script" or "function".`);
+    }
+  }
+
+  /** A script's key is its id, whatever it is called. */
+  function named(id: string, start: () => Promise<ExecResult>): Promise<ExecResult> {
+    scriptKey = id;
+    try {
+      return start();
+    } finally {
+      scriptKey = undefined;
+    }
+  }
+  let scriptKey: string | undefined;
+
+  function keyOf(command: string): string {
+    return scriptKey ?? (slug(command) || "shell");
+  }
+
+  function activity(name: string, args: unknown[], options: StepOptions = {}): Promise<unknown> {
+    const hash = spec.program.activities_hash;
+    if (hash === null || !spec.program.activities.includes(name)) {
+      throw new StepFailed(name, "unknown_activity", `${spec.program.file} exports no activity "${name}".`);
+    }
+    const given = asJson(args, name) as Json[];
+    return engine.step({ kind: "activity", key: name, options, input: given }, (place) =>
+      activitiesFor(name, options).userActivity(call(engine, place, options, { hash, name, args: given })),
+    );
+  }
+
+  async function parallel(branches: Branch<unknown>[], { limit = Number.POSITIVE_INFINITY }: { limit?: number } = {}) {
+    const queue = branches.map((branch, i) => ({ branch, i }));
+    const results: PromiseSettledResult<unknown>[] = [];
+    const lane = async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const { branch, i } = next;
+        [results[i]] = (await Promise.allSettled([typeof branch === "function" ? branch() : branch])) as [
+          PromiseSettledResult<unknown>,
+        ];
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(Math.max(1, limit), branches.length) }, lane));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+    return results.map((result) => (result as PromiseFulfilledResult<unknown>).value);
+  }
+
+  const ctx: AnyContext = {
+    runId: spec.run_id,
+    projectPath: spec.workspace.path,
+    project: { id: spec.project_id, path: spec.project_path },
+    input: spec.input,
+    args: spec.input,
+    run,
+    step,
+    agent,
+    runCli: (name, chosen, prompt, options) => agent(name, chosen, prompt, options),
+    shell,
+    exec: (command, options) => shell(command, typeof options === "string" ? { cwd: options } : options),
+    git: gitContext(engine),
+    files: filesContext(engine),
+    activities: new Proxy(
+      {},
+      {
+        get:
+          (_, name) =>
+          (...args: unknown[]) =>
+            activity(String(name), args),
+      },
+    ),
+    activity: (name, args, options) => activity(name, args as unknown[], options),
+    artifact: (name, options) => artifact(engine, name, options),
+    comment: async (text, where) => {
+      const metadata = typeof where === "object" ? (asJson(where, "comment") as JsonObject) : {};
+      const stepId = typeof where === "string" ? engine.stepId(where) : (engine.current?.id ?? null);
+      engine.comment(text, stepId, metadata);
+    },
+    commentExecution: async (text, metadata = {}) => engine.comment(text, null, asJson(metadata, "comment") as JsonObject),
+    set: (key, value) => {
+      engine.state[key] = asJson(value, `state "${key}"`);
+      tellState();
+    },
+    get: <T>(key: string) => (Object.hasOwn(engine.state, key) ? (engine.state[key] as T) : undefined),
+    has: (key) => Object.hasOwn(engine.state, key),
+    delete: (key) => {
+      const had = Object.hasOwn(engine.state, key);
+      delete engine.state[key];
+      if (had) tellState();
+      return had;
+    },
+    checkpoint: async (label) => engine.mark(label ?? null),
+    getStepResult: <Data>(id: string) => engine.result(id) as StepResult<Data> | undefined,
+    log: logger(engine),
+    sleep: (duration, options) => nap(engine, duration, options),
+    parallel: parallel as AnyContext["parallel"], // the tuple's types are the declaration's
+  };
+  return ctx;
+
+  function tellState(): void {
+    engine.narrator.tell({ type: "run.state", state: { ...engine.state } });
+  }
+}
+
+function artifact(engine: Engine, name: string, options: ArtifactOptions): Promise<ArtifactResult> {
+  const { path, content, type, fileType, mimeType, metadata, ...rest } = options;
+  const input = { name, ...defined({ path, content, type, file_type: fileType, mime_type: mimeType, metadata }) };
+  const shown = { ...input, ...(content === undefined ? {} : { content: `${content.length} characters` }) } as JsonObject;
+  return engine.step({ kind: "artifact", key: options.name ?? name, options: rest, input: shown }, async (place) => {
+    const work = (activities: ReturnType<typeof activitiesFor>) =>
+      activities.artifact(call(engine, place, rest, { ...input, step_id: place.step.id }));
+    return path === undefined
+      ? work(activitiesFor(`artifact: ${name}`, rest))
+      : onTree(engine, place, rest, `artifact: ${name}`, work);
+  });
+}
+
+function nap(engine: Engine, duration: number | string, options: Pick<StepOptions, "name" | "phase"> = {}): Promise<void> {
+  const ms = msToNumber(duration as number); // the SDK's own texts: "2 hours"
+  const plan: StepPlan = {
+    kind: "sleep",
+    key: options.name ?? "sleep",
+    options,
+    input: { duration_ms: ms },
+    waiting: (step) => ({
+      kind: "timer",
+      step_id: step.id,
+      message: `Sleeps for ${duration}${typeof duration === "number" ? " ms" : ""}`,
+      until: new Date(Date.now() + ms).toISOString(),
+    }),
+  };
+  return engine.step(plan, ({ step }) => timed(() => sleep(ms, { summary: step.name }))).then(() => undefined);
+}
+
+function logger(engine: Engine): Log {
+  const say = (level: LogLevel) => (text: string) => {
+    const place = engine.place;
+    const attempt = place ? place.attempt + place.lost : 1;
+    engine.narrator.tell({ type: "log", level, text: String(text), step_id: place?.step.id ?? null, attempt });
+  };
+  const levels = Object.fromEntries(LogLevel.options.map((level) => [level, say(level)])) as Record<
+    LogLevel,
+    (text: string) => void
+  >;
+  return Object.assign(say("info"), levels);
+}
+
+/** A workflow's own doing as an outcome, by the workflow's clock. */
+async function timed<Value>(work: () => Promise<Value>): Promise<Outcome<Value>> {
+  const started_at = new Date().toISOString();
+  const value = await work();
+  return { value, started_at, completed_at: new Date().toISOString(), lost: [] };
+}
+
+function stepOptions({ name, phase, retry, timeout, idleTimeout, if: condition }: StepOptions): StepOptions {
+  return defined({ name, phase, retry, timeout, idleTimeout, if: condition });
+}
+
+/** A copy of a value that is JSON; `undefined` becomes null. */
+function asJson(value: unknown, what: string): Json {
+  if (value === undefined) return null;
+  try {
+    return JSON.parse(JSON.stringify(value)) as Json;
+  } catch (error) {
+    throw new TypeError(`The value of ${what} cannot be kept: it is not JSON (${(error as Error).message}).`);
+  }
+}
+
+/** A key from a command: "npm run test -- --watch" gives "npm-run-test". */
+function slug(command: string): string {
+  const words = command.trim().split(/\s+/).slice(0, 3).join("-");
+  return words
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 40);
+}

@@ -1,0 +1,375 @@
+import { AsyncLocalStorage, isCancellation, sleep, workflowInfo } from "@temporalio/workflow";
+import type { Outcome, RunRef, Trace } from "../contract/activity.js";
+import type { StepRef } from "../contract/fact.js";
+import type { Json, JsonObject } from "../contract/json.js";
+import { type RetryPolicy, retryDelay } from "../contract/retry.js";
+import type { WaitingFor } from "../contract/run.js";
+import type { RunSpec } from "../contract/run-spec.js";
+import type { StepError, StepKind } from "../contract/step.js";
+import type { StepOptions, StepResult } from "../sdk/context.js";
+import { StepFailed } from "../sdk/step-failed.js";
+import { readFailure, type StepFailure } from "./failure.js";
+import type { Life } from "./life.js";
+import type { Narrator } from "./narrator.js";
+import { activitiesFor } from "./proxies.js";
+
+/** Temporal ends a history at 51,200 events or 50 MiB; the run stops while there is room to end in order. */
+const MAX_HISTORY_EVENTS = 48_000;
+const MAX_HISTORY_BYTES = 45 * 1024 * 1024;
+
+/** What a step is before it begins. */
+export interface StepPlan {
+  kind: StepKind;
+  key: string;
+  options: StepOptions;
+  /** Shown as the step's input. */
+  input: Json;
+  /** Set for a step that only waits. */
+  waiting?: (step: StepRef) => WaitingFor;
+}
+
+/** Where code stands: inside a step, on one of its tries. */
+export interface Place {
+  step: StepRef;
+  /** The try's number when it began; `lost` tries were added to it since. */
+  attempt: number;
+  lost: number;
+}
+
+/** Does a step's work once, and gives what it left. Thrown: the try failed. */
+export type Work<Value> = (place: Place) => Promise<Outcome<Value>>;
+
+/**
+ * The step engine: numbers, the pause gate, retries, facts and checkpoints. Everything a run does goes
+ * through `step`; what a step does inside goes through `operation`.
+ */
+export class Engine {
+  readonly state: JsonObject = {};
+  private readonly places = new AsyncLocalStorage<Place>();
+  private readonly iterations = new Map<string, number>();
+  private readonly results = new Map<string, StepResult>();
+  private readonly rowIds = new Map<string, string>();
+  private readonly finished: string[] = [];
+  private readonly open = new Set<Promise<unknown>>();
+  private opened: Promise<void> | undefined;
+  private numbers = 0;
+  private comments = 0;
+  private labels = 0;
+  private phase: string | null;
+  private latest: StepRef | undefined;
+
+  constructor(
+    readonly spec: RunSpec,
+    readonly narrator: Narrator,
+    readonly life: Life,
+  ) {
+    this.phase = spec.phases[0] ?? null;
+  }
+
+  /** The step whose code runs now, if any. */
+  get place(): Place | undefined {
+    return this.places.getStore();
+  }
+
+  get run(): RunRef {
+    const { run_id, project_id, project_path, workspace } = this.spec;
+    return { run_id, project_id, project_path, workspace };
+  }
+
+  /**
+   * Do one step: number it, wait while the run is paused, try it as often as its policy says, tell all of it.
+   *
+   * Called inside another step it is an operation of that step: done once, logged, not numbered.
+   *
+   * @throws {StepFailed} when its last try has failed.
+   */
+  step<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
+    const place = this.place;
+    const doing = place ? this.operation(plan, place, work) : this.numbered(plan, work);
+    const settled = doing.catch(() => undefined).then(() => void this.open.delete(settled));
+    this.open.add(settled);
+    return doing;
+  }
+
+  /** Run `fn` as the code of the given step's try. */
+  inside<T>(place: Place, fn: () => Promise<T>): Promise<T> {
+    return this.places.run(place, fn);
+  }
+
+  /** Resolves when nothing of the run is under way any more. */
+  async idle(): Promise<void> {
+    while (this.open.size > 0) await Promise.all(this.open);
+  }
+
+  /** The run's tree; made by the first step that asks. */
+  workspace(): Promise<void> {
+    if (this.opened) return this.opened;
+    const opened = activitiesFor("workspace", {})
+      .openWorkspace(this.run)
+      .then(() => undefined);
+    opened.catch(() => {
+      this.opened = undefined; // the next step that needs it tries again
+    });
+    this.opened = opened;
+    return opened;
+  }
+
+  /**
+   * A look at the run's tree: no step, nothing told. Waits while the run is paused.
+   *
+   * @throws {StepFailed} when it cannot be read.
+   */
+  async read<Value>(key: string, work: Work<Value>): Promise<Value> {
+    await this.life.gate();
+    const none: StepRef = { id: `${this.spec.run_id}-0`, number: 0, key, name: key, phase: null, kind: "files", iteration: 1 };
+    const done = this.life.busy();
+    try {
+      return (await work(this.place ?? { step: none, attempt: 1, lost: 0 })).value;
+    } catch (thrown) {
+      if (isCancellation(thrown)) throw thrown;
+      const { error, output } = readFailure(thrown);
+      throw new StepFailed(key, error.type, error.message, output);
+    } finally {
+      done();
+    }
+  }
+
+  result(key: string): StepResult | undefined {
+    return this.results.get(key);
+  }
+
+  comment(text: string, stepId: string | null, metadata: JsonObject = {}): void {
+    const id = `${this.spec.run_id}-c${++this.comments}`;
+    const comment = { id, run_id: this.spec.run_id, step_id: stepId, text, metadata, created_by: null };
+    this.narrator.tell({ type: "comment.created", comment: { ...comment, comment_type: "system" } });
+  }
+
+  /** The row id of the latest step with this key; null when there is none. */
+  stepId(key: string): string | null {
+    return this.rowIds.get(key) ?? null;
+  }
+
+  get current(): StepRef | undefined {
+    return this.place?.step ?? this.latest;
+  }
+
+  /** A checkpoint that the author asked for, at the last finished step. */
+  mark(label: string | null): void {
+    if (this.latest) this.checkpoint(this.latest, undefined, label ?? `checkpoint ${++this.labels}`);
+  }
+
+  private async numbered<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
+    const step = this.identify(plan);
+    if (plan.options.if === false) return this.skip(step, plan) as Value;
+
+    await this.life.gate();
+    this.refuseLongHistory();
+    this.enterPhase(step);
+
+    const policy = policyOf(plan.options.retry);
+    const tries = policy.maxAttempts ?? 1;
+    this.narrator.tell({ type: "step.started", step, max_attempts: tries, input: plan.input });
+    this.rowIds.set(step.key, step.id);
+
+    let number = 1;
+    for (let tried = 1; ; tried++, number++) {
+      const place: Place = { step, attempt: number, lost: 0 };
+      const begun = new Date().toISOString();
+      const done = this.begin(step, plan);
+      try {
+        const outcome = await work(place);
+        this.tellLost(place, outcome);
+        this.complete(place, outcome);
+        return outcome.value;
+      } catch (thrown) {
+        const failure = readFailure(thrown);
+        if (failure.detail) this.tellLost(place, failure.detail);
+        number = place.attempt + place.lost;
+        if (isCancellation(thrown)) {
+          this.fail(place, "cancelled", { error: { type: "cancelled", message: "The run was stopped." } }, begun);
+          throw thrown;
+        }
+        if (tried >= tries || !isRetryable(policy, failure.error)) throw this.fail(place, "failed", failure, begun);
+        await this.backOff(place, failure, begun, retryDelay(policy, tried));
+      } finally {
+        done();
+      }
+    }
+  }
+
+  private begin(step: StepRef, plan: StepPlan): () => void {
+    if (!plan.waiting) return this.life.busy();
+    const waiting_for = plan.waiting(step);
+    this.narrator.tell({ type: "step.waiting", step_id: step.id, waiting_for });
+    return this.life.waiting(step.id, waiting_for);
+  }
+
+  private async operation<Value>(plan: StepPlan, place: Place, work: Work<Value>): Promise<Value> {
+    const { step, attempt } = place;
+    const say = (level: "info" | "warn", text: string) =>
+      this.narrator.tell({ type: "log", level, text: `${plan.kind} ${plan.key}: ${text}`, step_id: step.id, attempt });
+    try {
+      const outcome = await work(place);
+      this.tellLost(place, outcome);
+      this.tellTrace(outcome);
+      say("info", "done");
+      return outcome.value;
+    } catch (thrown) {
+      if (isCancellation(thrown)) throw thrown;
+      const { error, detail, output } = readFailure(thrown);
+      if (detail) {
+        this.tellLost(place, detail);
+        this.tellTrace(detail);
+      }
+      say("warn", error.message);
+      throw new StepFailed(plan.key, error.type, error.message, output);
+    }
+  }
+
+  private identify({ kind, key, options }: StepPlan): StepRef {
+    const number = ++this.numbers;
+    const iteration = (this.iterations.get(key) ?? 0) + 1;
+    this.iterations.set(key, iteration);
+    const phase = options.phase ?? this.phase;
+    return { id: `${this.spec.run_id}-${number}`, number, key, name: options.name ?? key, phase, kind, iteration };
+  }
+
+  private enterPhase(step: StepRef): void {
+    if (step.phase === this.phase || step.phase === null) return;
+    this.phase = step.phase;
+    this.narrator.tell({ type: "run.phase", phase: step.phase });
+  }
+
+  private refuseLongHistory(): void {
+    const { historyLength, historySize } = workflowInfo();
+    if (historyLength < MAX_HISTORY_EVENTS && historySize < MAX_HISTORY_BYTES) return;
+    throw new StepFailed(
+      "history",
+      "history_limit",
+      `This run has ${historyLength} events (${historySize} bytes) of history; Temporal ends a run at 51,200 events or 50 MiB. ` +
+        "Split the work over several runs.",
+    );
+  }
+
+  private skip(step: StepRef, plan: StepPlan): undefined {
+    const at = new Date().toISOString();
+    this.narrator.tell({ type: "step.started", step, max_attempts: 1, input: plan.input });
+    this.narrator.tell({
+      type: "step.finished",
+      step_id: step.id,
+      status: "skipped",
+      attempt: 1,
+      output: null,
+      error: null,
+      started_at: at,
+      completed_at: at,
+    });
+    this.results.set(step.key, { stepId: step.key, status: "skipped" });
+    return undefined;
+  }
+
+  private complete(place: Place, outcome: Outcome<unknown>): void {
+    const { step } = place;
+    const attempt = place.attempt + place.lost;
+    this.tellTrace(outcome);
+    this.results.set(step.key, { stepId: step.key, status: "completed", data: outcome.value });
+    this.finished.push(step.key);
+    this.latest = step;
+    const { started_at, completed_at } = outcome;
+    const output = (outcome.value ?? null) as Json; // activities return JSON; a function's value is checked by `asJson`
+    this.narrator.tell(
+      { type: "step.finished", step_id: step.id, status: "completed", attempt, output, error: null, started_at, completed_at },
+      completed_at,
+    );
+    this.checkpoint(step, outcome, null);
+  }
+
+  private fail(place: Place, status: "failed" | "cancelled", failure: StepFailure, begun: string): StepFailed {
+    const { step } = place;
+    const attempt = place.attempt + place.lost;
+    const { error, detail } = failure;
+    if (detail) this.tellTrace(detail);
+    const started_at = detail?.started_at ?? begun;
+    const completed_at = detail?.completed_at ?? new Date().toISOString();
+    const output = (failure.output ?? null) as Json; // from an activity's failure: JSON
+    this.results.set(step.key, { stepId: step.key, status: "failed", data: output, error: error.message });
+    this.narrator.tell(
+      { type: "step.finished", step_id: step.id, status, attempt, output, error, started_at, completed_at },
+      completed_at,
+    );
+    return new StepFailed(step.key, error.type, error.message, failure.output);
+  }
+
+  private async backOff(place: Place, failure: StepFailure, begun: string, delay: number): Promise<void> {
+    const { step } = place;
+    const attempt = place.attempt + place.lost;
+    const { error, detail } = failure;
+    if (detail) this.tellTrace(detail);
+    const completed_at = detail?.completed_at ?? new Date().toISOString();
+    this.narrator.tell(
+      {
+        type: "step.attempt",
+        step_id: step.id,
+        attempt,
+        status: "failed",
+        error,
+        started_at: detail?.started_at ?? begun,
+        completed_at,
+        retry_at: new Date(Date.now() + delay).toISOString(),
+      },
+      completed_at,
+    );
+    await sleep(delay, { summary: `${step.name}: before try ${attempt + 1}` });
+    await this.life.gate();
+  }
+
+  /** Tell the tries whose worker died, and count them. */
+  private tellLost(place: Place, { lost }: Trace): void {
+    for (const { started_at, lost_at } of lost) {
+      this.narrator.tell({
+        type: "step.attempt",
+        step_id: place.step.id,
+        attempt: place.attempt + place.lost++,
+        status: "lost",
+        error: { type: "worker_lost", message: "The worker was lost in this try; it may have acted." },
+        started_at,
+        completed_at: lost_at,
+        retry_at: lost_at,
+      });
+    }
+  }
+
+  private tellTrace(trace: Trace): void {
+    for (const session of trace.sessions ?? []) this.narrator.tell({ type: "session.updated", session });
+    for (const call of trace.tool_calls ?? []) this.narrator.tell({ type: "tool_call.recorded", call });
+    for (const artifact of trace.artifacts ?? []) this.narrator.tell({ type: "artifact.created", artifact });
+  }
+
+  private checkpoint(step: StepRef, outcome: Outcome<unknown> | undefined, label: string | null): void {
+    this.narrator.tell(
+      {
+        type: "checkpoint.created",
+        id: label === null ? `${this.spec.run_id}-k${step.number}` : `${this.spec.run_id}-k${step.number}-u${++this.labels}`,
+        step,
+        state: { ...this.state },
+        context: this.spec.context,
+        completed_steps: [...this.finished],
+        pending_steps: [],
+        label,
+        created_by: label === null ? "automatic" : "user",
+        tree: outcome?.tree ?? null,
+      },
+      outcome?.completed_at,
+    );
+  }
+}
+
+function policyOf(retry: RetryPolicy | boolean | undefined): RetryPolicy {
+  if (retry === true) return { maxAttempts: 3 };
+  if (!retry) return { maxAttempts: 1 };
+  return { maxAttempts: 3, ...retry };
+}
+
+function isRetryable(policy: RetryPolicy, error: StepError): boolean {
+  return !policy.retryableErrors || policy.retryableErrors.includes(error.type);
+}

@@ -1,0 +1,39 @@
+import { CancellationScope, defineQuery, defineSignal, isCancellation, setHandler } from "@temporalio/workflow";
+import { type ArtifactMessage, type CommentMessage, isUnverified, type Request, SIGNAL } from "../contract/messages.js";
+import type { Engine } from "./engine.js";
+
+/** What reaches a run from outside. A signal that Longhaul did not sign does nothing but leave its mark. */
+export function listen(engine: Engine, cancel: () => void): { cancelled(): boolean } {
+  const { narrator, life } = engine;
+  let cancelled = false;
+
+  on<Request>(SIGNAL.pause, (request) => life.pause(request));
+  on<Request>(SIGNAL.resume, (request) => life.resume(request));
+  on<Request>(SIGNAL.cancel, (request) => {
+    cancelled = true;
+    const reason = request.reason ? `: ${request.reason}` : "";
+    narrator.tell({ type: "log", level: "info", text: `Cancel asked${reason}`, step_id: null, attempt: 1 }, request.at);
+    cancel();
+  });
+  on<CommentMessage>(SIGNAL.comment, ({ comment, at }) => narrator.tell({ type: "comment.created", comment }, at));
+  on<ArtifactMessage>(SIGNAL.artifact, ({ artifact, at }) => narrator.tell({ type: "artifact.created", artifact }, at));
+  on<{ id: string; at: string; artifact_id: string; comment_id: string | null }>(SIGNAL.attach, ({ id, at, ...attach }) =>
+    narrator.tell({ type: "artifact.attached", request: id, ...attach }, at),
+  );
+  setHandler(defineQuery("state"), () => engine.state);
+
+  // A cancel that comes from Temporal itself: its page, its command line.
+  CancellationScope.current().cancelRequested.catch((error: unknown) => {
+    if (!isCancellation(error)) throw error;
+    cancelled = true;
+  });
+
+  return { cancelled: () => cancelled };
+
+  function on<Message>(name: string, handle: (message: Message) => void): void {
+    setHandler(defineSignal<[Message]>(name), (message) => {
+      if (isUnverified(message)) narrator.tell({ type: "forgery.refused", what: name });
+      else handle(message);
+    });
+  }
+}

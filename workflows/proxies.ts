@@ -1,0 +1,34 @@
+import { ActivityCancellationType, proxyActivities } from "@temporalio/workflow";
+import type { Activities } from "../activities/index.js";
+
+/** Temporal's own retry serves lost workers alone: everything an activity throws is final. */
+const LOST_WORKER_TRIES = 5;
+
+/** How long an activity without a time limit of its own may take: a month. */
+const LONGEST = 30 * 24 * 3_600_000;
+
+/** Past the step's own limit, which the worker keeps: only a worker that is stuck runs into this. */
+const GRACE = 60_000;
+
+/**
+ * The activities, labelled for Temporal's page.
+ *
+ * @param summary what the bar says: "run-tests: npm test".
+ */
+export function activitiesFor(summary: string, { timeout }: { timeout?: number | undefined }) {
+  return proxyActivities<Activities>({
+    summary: summary.slice(0, 120),
+    startToCloseTimeout: timeout ? timeout + GRACE : LONGEST,
+    heartbeatTimeout: "20 seconds",
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { maximumAttempts: LOST_WORKER_TRIES, initialInterval: "50ms", backoffCoefficient: 2, maximumInterval: "5 seconds" },
+  });
+}
+
+/** The close gate waits for Postgres as long as it takes, and comes again after every lost worker. */
+export const { closeGate } = proxyActivities<Activities>({
+  summary: "close",
+  startToCloseTimeout: LONGEST,
+  heartbeatTimeout: "20 seconds",
+  retry: { initialInterval: "100ms", maximumInterval: "10 seconds" },
+});
