@@ -153,7 +153,6 @@ describe("Claude Code", { timeout: 30_000 }, () => {
     await until(() => model.requests.length >= 2);
     process.kill(worker.pid, "SIGKILL");
     await until(() => !isAlive(worker.pid));
-    killGroup(worker.agent());
     const before = model.requests.length;
 
     const end = await claude("[[write once.txt 1]] [[slow 3000]] [[say Both done.]]", { permission: "acceptEdits" });
@@ -210,7 +209,7 @@ function request(prompt: string): Omit<ClaudeRequest, "signal" | "watch"> {
     configDir: join(folder, "agents", "claude"),
     sessionFile: join(folder, "agents", "run_1-1.json"),
     lineage: "run_1-1/1",
-    marks: { LONGHAUL_RUN_ID: "run_1" },
+    marks: { LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: `${process.pid}/1` },
   };
 }
 
@@ -226,7 +225,7 @@ function claude(prompt: string, options: Partial<ClaudeRequest> = {}) {
 }
 
 /** A process that does the same and can be killed, as a worker can. */
-async function startWorker(options: Omit<ClaudeRequest, "signal" | "watch">): Promise<{ pid: number; agent(): number }> {
+async function startWorker(options: Omit<ClaudeRequest, "signal" | "watch">): Promise<{ pid: number }> {
   const cache = fileURLToPath(new URL("../../node_modules/.cache/longhaul-test/", import.meta.url));
   mkdirSync(cache, { recursive: true });
   const script = join(mkdtempSync(join(cache, "worker-")), "worker.mjs");
@@ -235,7 +234,7 @@ async function startWorker(options: Omit<ClaudeRequest, "signal" | "watch">): Pr
       contents: `
         import { runClaude } from "./claude.js";
         process.once("message", (request) =>
-          runClaude({ ...request, signal: new AbortController().signal, watch: (event) => process.send(event) }));
+          runClaude({ ...request, signal: new AbortController().signal, watch: () => {} }));
       `,
       resolveDir: fileURLToPath(new URL(".", import.meta.url)),
     },
@@ -246,13 +245,9 @@ async function startWorker(options: Omit<ClaudeRequest, "signal" | "watch">): Pr
     outfile: script,
   });
   const child = fork(script, { stdio: "inherit" });
-  let agent = 0;
-  child.on("message", (event: AgentEvent) => {
-    if (event.type === "process") agent = event.pid;
-  });
   child.send(options);
   child.once("exit", () => rmSync(join(script, ".."), { recursive: true, force: true }));
-  return { pid: child.pid ?? 0, agent: () => agent };
+  return { pid: child.pid ?? 0 };
 }
 
 function read(file: string): string {
@@ -265,14 +260,6 @@ function isAlive(pid: number): boolean {
     return !/^\S+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
   } catch {
     return false;
-  }
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // it ended with its worker
   }
 }
 

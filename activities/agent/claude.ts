@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { CanUseTool, Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { Json } from "../../contract/json.js";
+import type { Marks } from "../marks.js";
+import { recordStart, sweep } from "../sweep.js";
 import { type AgentFailure, type AgentUsage, type PermissionDenial, readAnswer } from "./answer.js";
 import { AgentNotInstalledError, claudeBinary } from "./claude-binary.js";
 import { claudeEnvironment } from "./environment.js";
@@ -31,8 +32,8 @@ export interface ClaudeRequest {
   sessionFile: string;
   /** Names this attempt, the same for every worker that tries it. */
   lineage: string;
-  /** What marks every process of the run. */
-  marks: Readonly<Record<string, string>>;
+  /** What all processes of this attempt, and no others, carry. */
+  marks: Marks;
   /** The `claude` binary to use instead of the SDK's. */
   binary?: string | undefined;
   /** Stops the agent and all its children. */
@@ -42,7 +43,6 @@ export interface ClaudeRequest {
 }
 
 export type AgentEvent =
-  | { type: "process"; pid: number }
   | { type: "session"; sessionId: string; resumed: boolean }
   | { type: "text"; text: string }
   | { type: "tool"; id: string; tool: string; input: Json }
@@ -96,6 +96,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   const binary = claudeBinary(request.binary);
   const { query } = await loadSdk();
   mkdirSync(request.configDir, { recursive: true, mode: 0o700 });
+  await sweep(request.marks, GRACE_MS); // a lost worker's agent may still be at work in the session
   const entry = enterSession({
     file: request.sessionFile,
     lineage: request.lineage,
@@ -104,19 +105,21 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   });
   request.watch({ type: "session", sessionId: entry.sessionId, resumed: entry.mode !== "new" });
 
-  const group = new ProcessGroup();
   const denials: PermissionDenial[] = [];
   const plan: { text?: string } = {};
   const aborted = new AbortController();
+  let record: { ended(): void } | undefined;
   const stop = () => {
-    aborted.abort();
-    void group.end();
+    sweep(request.marks, GRACE_MS).then(
+      () => aborted.abort(),
+      () => aborted.abort(),
+    );
   };
   request.signal.addEventListener("abort", stop, { once: true });
   let result: SDKResultMessage | undefined;
   let trouble: unknown;
   try {
-    if (request.signal.aborted) stop();
+    request.signal.throwIfAborted();
     const options: Options = {
       ...optionsOf(request),
       ...(entry.mode === "new" ? { sessionId: entry.sessionId } : { resume: entry.sessionId }),
@@ -127,8 +130,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
       spawnClaudeCodeProcess: ({ command, args, cwd, env }) => {
         const child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
         child.stderr.setEncoding("utf8").on("data", (text: string) => request.watch({ type: "stderr", text }));
-        group.child = child;
-        if (child.pid !== undefined) request.watch({ type: "process", pid: child.pid });
+        if (child.pid !== undefined) record = recordStart(request.marks, child.pid);
         return child;
       },
     };
@@ -140,7 +142,8 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
     trouble = error;
   } finally {
     request.signal.removeEventListener("abort", stop);
-    await group.end();
+    await sweep(request.marks, GRACE_MS); // what an agent started does not outlive its turn
+    record?.ended();
   }
 
   const transcript = transcriptOf(request.configDir, entry.sessionId) ?? null;
@@ -249,38 +252,4 @@ function plain(content: unknown): string {
 
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message.slice(0, 1_000) : "it said nothing.";
-}
-
-/** The agent's process and what it started: ended together. */
-class ProcessGroup {
-  child: ChildProcess | undefined;
-
-  /** TERM, then KILL after the grace period, for the whole group. Resolves when the agent is gone. */
-  async end(): Promise<void> {
-    const { child } = this;
-    if (child?.pid === undefined) return;
-    if (!hasEnded(child)) {
-      const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-      this.#signal(child.pid, "SIGTERM");
-      const grace = new AbortController();
-      await Promise.race([exit, sleep(GRACE_MS, undefined, { signal: grace.signal }).catch(() => undefined)]);
-      grace.abort();
-      this.#signal(child.pid, "SIGKILL");
-      await exit;
-      return;
-    }
-    this.#signal(child.pid, "SIGKILL");
-  }
-
-  #signal(pid: number, signal: NodeJS.Signals): void {
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      // nothing of the group is left
-    }
-  }
-}
-
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
 }

@@ -1,3 +1,5 @@
+import type { Marks } from "../marks.js";
+
 /** All that an agent's process may know of the worker's environment. */
 const INHERITED = [
   "PATH",
@@ -39,8 +41,7 @@ const QUIET = {
 export interface ClaudeEnvironment {
   /** Where Claude Code keeps settings and transcripts: outside the run's tree. */
   configDir: string;
-  /** What marks every process of a run, such as LONGHAUL_RUN_ID. */
-  marks: Readonly<Record<string, string>>;
+  marks: Marks;
   /** The step's own variables; they cannot replace ours. */
   extra?: Readonly<Record<string, string>> | undefined;
   /** Claude Code refuses bypassPermissions to root unless it is told that it may. */
