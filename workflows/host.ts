@@ -10,10 +10,11 @@ import type { Json } from "../contract/json.js";
 import { isUnverified } from "../contract/messages.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
+import { placeOf } from "../sdk/evaluate.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { createContext } from "./context.js";
 import { Engine } from "./engine.js";
-import { evaluate, placeOf } from "./evaluate.js";
+import { evaluate } from "./evaluate.js";
 import { Life } from "./life.js";
 import { listen } from "./messages.js";
 import { type Narrator, narrator } from "./narrator.js";
@@ -80,7 +81,7 @@ function endingOf(error: unknown, spec: RunSpec): Ending {
   }
   const place = placeOf(error, spec.program);
   const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-  return { status: "failed", output: null, error: { type: name, message: place ? `${message} (${place})` : message } };
+  return { status: "failed", output: null, error: { type: name, message: place ? `${message} (${place.file}${place.line === null ? "" : `:${place.line}`})` : message } };
 }
 
 /** What the ending is called: a run that was stopped is not one that failed, whatever its code made of it. */

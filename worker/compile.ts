@@ -1,0 +1,193 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { builtinModules, createRequire, SourceMap } from "node:module";
+import { basename, dirname, join, relative } from "node:path";
+import { type BuildOptions, type BuildResult, build, type Metafile, type Plugin } from "esbuild";
+import type { Program } from "../contract/run-spec.js";
+import type { LoadError } from "../contract/workflow.js";
+import { builtFile } from "../package-root.js";
+
+/** A run's code travels as its first argument; Temporal refuses payloads near 2 MiB. */
+const MAX_CODE_BYTES = 1024 * 1024;
+
+/** What the sandbox gives a body by `require`. */
+const PROVIDED = ["longhaul", "zod", "@temporalio/workflow"];
+
+export interface Compiled {
+  program: Omit<Program, "activities">;
+  activitiesCode: string | null;
+}
+
+/** A definition file that cannot be compiled; carries the place. */
+export class CompileError extends Error {
+  override readonly name = "CompileError";
+
+  constructor(readonly problem: LoadError) {
+    super(problem.message);
+  }
+}
+
+/**
+ * Compile a definition file: the body for Temporal's sandbox, and the `activities` it exports, if any, for
+ * Node. Packages are bundled in; a Node import may stand in the file as long as only `activities` use it.
+ *
+ * @param file absolute. @param root the project's folder: paths in errors are relative to it.
+ * @throws {CompileError}
+ */
+export async function compile(file: string, root: string): Promise<Compiled> {
+  const name = relative(root, file);
+  const body = await bundle(root, file, 'export { default } from "FILE"', {
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import", "default"],
+    external: PROVIDED,
+    sourcemap: "external",
+    plugins: [unusedBuiltinsVanish],
+  });
+  await refuseBuiltins(body.metafile, root);
+
+  const [map, text] = byExtension(body);
+  if (text.length > MAX_CODE_BYTES) {
+    const message = `The compiled workflow has ${text.length} bytes, more than ${MAX_CODE_BYTES}. Import less into the body.`;
+    throw new CompileError({ message, file: name, line: null, column: null });
+  }
+  const activitiesCode = await compileActivities(file, root);
+  const lines = linesOf(map, text);
+  return {
+    program: {
+      kind: "code",
+      code: text,
+      file: name,
+      ...lines,
+      activities_hash: activitiesCode === null ? null : createHash("sha256").update(activitiesCode).digest("hex"),
+    },
+    activitiesCode,
+  };
+}
+
+async function compileActivities(file: string, root: string): Promise<string | null> {
+  const whole = await bundle(root, file, 'export * from "FILE"', { format: "esm", platform: "node", packages: "external" });
+  const exported = Object.values(whole.metafile.outputs).flatMap((output) => output.exports);
+  if (!exported.includes("activities")) return null;
+
+  const result = await bundle(root, file, 'export { activities } from "FILE"', {
+    platform: "node",
+    sourcemap: "inline",
+    plugins: [ownPackages, withoutDefinition(file)],
+  });
+  return result.outputFiles[0]?.text ?? null;
+}
+
+type Bundle = BuildResult<{ write: false; metafile: true }>;
+
+async function bundle(root: string, file: string, entry: string, options: BuildOptions): Promise<Bundle> {
+  try {
+    return await build({
+      stdin: { contents: entry.replace("FILE", `./${basename(file)}`), resolveDir: dirname(file), sourcefile: "longhaul-entry.ts" },
+      absWorkingDir: root,
+      bundle: true,
+      format: "cjs",
+      target: "es2022",
+      outfile: "compiled.js",
+      sourcesContent: false,
+      charset: "utf8",
+      logLevel: "silent",
+      tsconfigRaw: { compilerOptions: { experimentalDecorators: false } },
+      ...options,
+      write: false,
+      metafile: true,
+    });
+  } catch (error) {
+    const [first] = (error as { errors?: { text: string; location: { file: string; line: number; column: number } | null }[] }).errors ?? [];
+    if (!first) throw error;
+    const { text, location } = first;
+    const at = location && location.file !== "longhaul-entry.ts" ? location : null;
+    throw new CompileError({
+      message: text,
+      file: at?.file ?? relative(root, file),
+      line: at?.line ?? null,
+      column: at ? at.column + 1 : null,
+    });
+  }
+}
+
+const builtins = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]));
+
+/** Imports of Node's modules are without side effects: what only `activities` use goes with them. */
+const unusedBuiltinsVanish: Plugin = {
+  name: "unused-builtins-vanish",
+  setup({ onResolve }) {
+    onResolve({ filter: /.*/ }, ({ path }) => (builtins.has(path) ? { path, external: true, sideEffects: false } : undefined));
+  },
+};
+
+/** `longhaul` and `zod` of a project without its own node_modules are Longhaul's. */
+const ownPackages: Plugin = {
+  name: "own-packages",
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^longhaul$/ }, () => ({ path: builtFile("sdk/index.js"), sideEffects: false }));
+    onResolve({ filter: /^zod$/ }, async ({ path, resolveDir, pluginData }) => {
+      if (pluginData === "asked") return undefined;
+      const found = await resolve(path, { resolveDir, kind: "import-statement", pluginData: "asked" });
+      const file = found.errors.length === 0 ? found.path : createRequire(import.meta.url).resolve("zod");
+      return { path: file, sideEffects: false };
+    });
+  },
+};
+
+/** The definition becomes a function that nothing calls, so that it and what it alone needs are left out. */
+function withoutDefinition(file: string): Plugin {
+  return {
+    name: "without-definition",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.[cm]?tsx?$/ }, async ({ path }) => {
+        if (path !== file) return undefined;
+        const text = await readFile(file, "utf8");
+        const contents = text.replace(/^export default (?=defineWorkflow\b|createWorkflow\b)/m, "const definition = () => ");
+        return { contents, loader: "ts" };
+      });
+    },
+  };
+}
+
+/** @throws {CompileError} naming the first line that brings one of Node's modules into the body. */
+async function refuseBuiltins(metafile: Metafile, root: string): Promise<void> {
+  const [output] = Object.entries(metafile.outputs).filter(([path]) => path.endsWith(".js"));
+  const used = new Set(output?.[1].imports.filter(({ external, path }) => external && builtins.has(path)).map(({ path }) => path));
+  if (used.size === 0) return;
+
+  for (const input of Object.keys(output?.[1].inputs ?? {})) {
+    const text = await readFile(join(root, input), "utf8").catch(() => "");
+    for (const [i, line] of text.split("\n").entries()) {
+      const found = /(?:from|import|require\()\s*["']([^"']+)["']/.exec(line)?.[1];
+      if (found && used.has(found)) {
+        throw new CompileError({
+          message: `The workflow's body uses "${found}", which its sandbox does not have. Move what needs it into the exported \`activities\`, or use ctx.shell, ctx.files or ctx.git.`,
+          file: input,
+          line: i + 1,
+          column: line.indexOf(found) + 1,
+        });
+      }
+    }
+  }
+  const [name] = used;
+  throw new CompileError({ message: `The workflow's body uses "${name}", which its sandbox does not have.`, file: "", line: null, column: null });
+}
+
+function byExtension({ outputFiles }: Bundle): [map: string, text: string] {
+  const find = (end: string) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "";
+  return [find(".js.map"), find(".js")];
+}
+
+/** For each compiled line, where it came from: all that stack traces need of a source map. */
+function linesOf(map: string, text: string): Pick<Program, "sources" | "lines"> {
+  const parsed = JSON.parse(map) as { sources: string[] };
+  const sourceMap = new SourceMap(JSON.parse(map));
+  const lines = text.split("\n").map((line, i): [number, number] | null => {
+    const column = Math.max(0, line.search(/\S/));
+    const entry = sourceMap.findEntry(i, column) as { originalSource?: string; originalLine?: number; generatedLine?: number };
+    if (entry.originalSource === undefined || entry.originalLine === undefined || entry.generatedLine !== i) return null;
+    return [parsed.sources.indexOf(entry.originalSource), entry.originalLine + 1];
+  });
+  return { sources: parsed.sources, lines };
+}
