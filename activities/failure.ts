@@ -9,7 +9,8 @@ import type { RecordedFailure } from "./journal.js";
  * - `shell_failed`: a command exited with another code than 0, or was killed; `output` is what a shell returns.
  * - `timed_out`: the step took longer in all than it may.
  * - `idle_timed_out`: nothing was heard of the step for longer than it may be silent.
- * - `cancelled`: the run, or the scope the step is in, was cancelled. Nothing of the step is left running.
+ * - `cancelled`: the run, or the scope the step is in, was cancelled; nothing of the step is left running. It crosses the
+ *   wire as a CancelledFailure, with the same detail, so that a workflow knows it for what it is.
  * - `outcome_unknown`: a worker was lost while the step ran, and the step says that it must not run again.
  * - `worker_lost`: the worker ended while the step ran. The one that Temporal tries again by itself.
  * - `workspace_missing`: the run's folder is not there.
@@ -47,7 +48,7 @@ export function describeFailure(error: unknown, trace: Trace): RecordedFailure {
   }
   if (error instanceof ApplicationFailure) {
     const detail = error.details?.[0];
-    const output = isRecord(detail) ? detail["output"] : undefined;
+    const output = isRecord(detail) ? detail.output : undefined;
     return { type: error.type ?? "Error", message: error.message, detail: withOutput(trace, output) };
   }
   if (error instanceof Error) return { type: error.name, message: error.message, detail: trace };

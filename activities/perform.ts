@@ -1,0 +1,314 @@
+import { Context } from "@temporalio/activity";
+import { type ApplicationFailure, CancelledFailure } from "@temporalio/common";
+import type { Call, LostAttempt, Outcome, Trace } from "../contract/activity.js";
+import { stepFolderName } from "../db/run-folder.js";
+import { describeFailure, StepFailure, toApplicationFailure, workerLost } from "./failure.js";
+import {
+  type Journal,
+  type JournalKey,
+  nameOf,
+  type Opening,
+  type RecordedFailure,
+  type RecordedResult,
+  SupersededError,
+} from "./journal.js";
+import { type LogSink, LogStream } from "./log-stream.js";
+import { mapTexts } from "./map-texts.js";
+import type { Marks } from "./marks.js";
+import { type Heartbeat, Interrupted, Operation } from "./operation.js";
+import { withinHistory } from "./oversize.js";
+import { GRACE_MS, sweep } from "./sweep.js";
+
+/** What every activity stands on. */
+export interface PerformDeps {
+  journal: Journal;
+  log: LogSink;
+  /** Hides secrets in whatever is recorded and reported. */
+  mask?: ((text: string) => string) | undefined;
+  /** Told what goes wrong beside the step, such as a journal that cannot be written. */
+  warn?: ((message: string, error: unknown) => void) | undefined;
+  /** @default 5000 */
+  heartbeatMs?: number | undefined;
+  /** Between SIGTERM and SIGKILL. @default 5000 */
+  graceMs?: number | undefined;
+  /** How long work goes on that Temporal no longer asks about, before it is ended. @default 15000 */
+  orphanMs?: number | undefined;
+}
+
+export interface PerformOptions {
+  /** The tree that the work left, looked at when it succeeded. */
+  tree?: (() => Promise<Trace["tree"]>) | undefined;
+}
+
+/** What the work inside an activity is given. */
+export interface Work {
+  /** The step's attempt, those lost with their workers included. */
+  attempt: number;
+  /** Aborted when the step is cancelled, takes too long or loses its worker: stop soon, and throw what you like. */
+  signal: AbortSignal;
+  /** Goes into the environment of every child process. */
+  marks: Marks & Record<string, string>;
+  graceMs: number;
+  log: LogStream;
+  /** Something was heard: the idle timeout begins anew. */
+  alive(): void;
+  /** Shown with each heartbeat: a child's pid, an agent's session. */
+  tell(beat: Heartbeat): void;
+  /** What is to be reported besides the value, also when the work fails. */
+  left: Pick<Trace, "tree" | "artifacts" | "sessions" | "tool_calls">;
+}
+
+/** How long work may go on past its grace once it was told to stop, before it is left behind. */
+const STUBBORN_MS = 10_000;
+
+const underWay = new WeakMap<Journal, Map<string, Operation>>();
+
+/**
+ * Do something to the world for a step: once, whatever happens to the worker or the server. What an earlier attempt has
+ * recorded is given back. Attempts that left nothing are counted in `lost`, and their processes ended first; when the step
+ * may not run again (`noRetry`) it fails as `outcome_unknown` instead. Keeps the step's two timeouts, heartbeats, ends what
+ * is left of a step that failed, and puts a value over 64 KB into an artifact.
+ *
+ * @throws {ApplicationFailure} of the types listed in `failure.ts`, never to be tried again by Temporal but for
+ *   `worker_lost`; {CancelledFailure} when the step was cancelled. Both have a FailureDetail.
+ */
+export async function perform<Value>(
+  deps: PerformDeps,
+  name: string,
+  call: Call<unknown>,
+  options: PerformOptions,
+  work: (work: Work) => Promise<Value>,
+): Promise<Outcome<Value>> {
+  const context = Context.current();
+  const { attempt, base64TaskToken, activityId, workflowExecution } = context.info;
+  const key: JournalKey = {
+    workflow_id: workflowExecution?.workflowId ?? call.run.run_id,
+    execution: workflowExecution?.runId ?? "",
+    activity_id: activityId,
+  };
+  const operations = operationsOf(deps.journal);
+
+  const running = operations.get(nameOf(key));
+  if (running) {
+    running.opening = deps.journal.open(call.run.run_id, call.step.id, key, attempt, base64TaskToken);
+    await running.opening;
+    return (await running.join(context)) as Outcome<Value>; // the same call, begun by an earlier attempt
+  }
+
+  const operation = new Operation(deps.heartbeatMs ?? 5_000, deps.orphanMs ?? 15_000);
+  operations.set(nameOf(key), operation);
+  operation.result = begin().finally(() => operations.delete(nameOf(key)));
+  return (await operation.join(context)) as Outcome<Value>;
+
+  async function begin(): Promise<{ outcome: Outcome<unknown> } | { failure: Error }> {
+    try {
+      operation.opening = deps.journal.open(call.run.run_id, call.step.id, key, attempt, base64TaskToken);
+      const opening = await operation.opening;
+      if (opening.recorded) return given(opening.recorded);
+      return await carryOut(deps, name, call, options, work, operation, opening);
+    } catch (error) {
+      return {
+        failure: toApplicationFailure(describeFailure(error, { started_at: now(), completed_at: now(), lost: [] }), error),
+      };
+    }
+  }
+}
+
+/**
+ * A pure look at the world: no journal, no heartbeat, no step of its own. It may be done any number of times.
+ *
+ * @throws like `perform`.
+ */
+export async function look<Value>(call: Call<unknown>, work: (signal: AbortSignal) => Promise<Value>): Promise<Outcome<Value>> {
+  const trace: Trace = { started_at: now(), completed_at: now(), lost: [] };
+  try {
+    const found = await withinHistory(call.run, call.step, await work(Context.current().cancellationSignal));
+    // What is too large is a reference, as any reader of a value must expect.
+    return {
+      ...trace,
+      completed_at: now(),
+      value: found.value as Value,
+      ...(found.artifact ? { artifacts: [found.artifact] } : {}),
+    };
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw error;
+    throw toApplicationFailure(describeFailure(error, { ...trace, completed_at: now() }), error);
+  }
+}
+
+async function carryOut<Value>(
+  deps: PerformDeps,
+  name: string,
+  call: Call<unknown>,
+  options: PerformOptions,
+  work: (work: Work) => Promise<Value>,
+  operation: Operation,
+  opening: Opening,
+): Promise<{ outcome: Outcome<unknown> } | { failure: Error }> {
+  const { run, step } = call;
+  const { graceMs = GRACE_MS } = deps;
+  const lost = opening.lost.map((earlier): LostAttempt => ({ started_at: earlier.started_at, lost_at: now() }));
+  const attempt = call.attempt + lost.length;
+  const marks = marksOf(call, opening, attempt);
+  if (lost.length > 0)
+    await sweep({ LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: operationMark(opening.record.key) }, graceMs);
+
+  const file = { project_path: run.project_path, path: `logs/${stepFolderName(step)}/events.jsonl` };
+  const log = new LogStream(deps.log, { run_id: run.run_id, step_id: step.id, attempt, file });
+  const clock = new StepClock(call, operation.stopper);
+  const left: Work["left"] = {};
+  const started_at = now();
+  const trace = (): Trace => ({ started_at, completed_at: now(), lost, ...left });
+  const { signal } = operation;
+
+  let result: RecordedResult;
+  let thrown: unknown;
+  try {
+    if (lost.length > 0 && call.noRetry) {
+      throw new StepFailure(
+        "outcome_unknown",
+        `A worker was lost while ${name} ran, and this step may not run again: look at what it did.`,
+      );
+    }
+    clock.start();
+    const value = await orGiveUp(
+      work({ attempt, signal, marks, graceMs, log, alive: () => clock.alive(), tell: (beat) => operation.tell(beat), left }),
+      signal,
+      graceMs,
+    );
+    clock.stop();
+    left.tree = (await options.tree?.()) ?? left.tree;
+    const kept = await withinHistory(run, step, value);
+    if (kept.artifact) left.artifacts = [...(left.artifacts ?? []), kept.artifact];
+    result = { outcome: { ...trace(), value: kept.value } };
+  } catch (error) {
+    clock.stop();
+    // What a failed step has left in the background would stand in the way of its next attempt.
+    await sweep(marks, graceMs).catch((problem) => deps.warn?.("Something of a failed step could not be ended.", problem));
+    thrown = signal.aborted ? signal.reason : error;
+    if (thrown instanceof Interrupted) {
+      log.end();
+      deps.journal.abandon(opening.record);
+      return { failure: workerLost(thrown.message) };
+    }
+    if (thrown instanceof StepFailure && error instanceof StepFailure && thrown !== error) {
+      thrown = new StepFailure(thrown.type, thrown.message, error.output);
+    }
+    result = { failure: describeFailure(thrown, trace()) };
+  }
+  log.end();
+  result = deps.mask ? mapTexts(result, deps.mask) : result;
+  try {
+    await record(deps.journal, operation, result);
+  } catch (error) {
+    if (error instanceof SupersededError) return { failure: workerLost(error.message) };
+    // The effect is there, and so is its outcome: to report it is better than to hide it.
+    deps.warn?.("The outcome of a step could not be recorded.", error);
+  }
+  return given(result, thrown);
+}
+
+/** Under the newest attempt that has joined: one that joins at this very moment overtakes only its own forerunner. */
+async function record(journal: Journal, operation: Operation, result: RecordedResult): Promise<void> {
+  const latest = async () => (await operation.opening!).record; // begun before the work
+  const opened = await latest();
+  try {
+    await journal.close(opened, result);
+  } catch (error) {
+    const newer = await latest();
+    if (newer === opened) throw error;
+    await journal.close(newer, result);
+  }
+}
+
+/** The step's two timeouts. */
+class StepClock {
+  private total: NodeJS.Timeout | undefined;
+  private idle: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly call: Call<unknown>,
+    private readonly stopper: AbortController,
+  ) {}
+
+  start(): void {
+    const { timeoutMs, idleTimeoutMs } = this.call;
+    if (timeoutMs) this.total = this.after(timeoutMs, "timed_out", `The step took longer than ${seconds(timeoutMs)}.`);
+    if (idleTimeoutMs)
+      this.idle = this.after(idleTimeoutMs, "idle_timed_out", `Nothing was heard of the step for ${seconds(idleTimeoutMs)}.`);
+  }
+
+  alive(): void {
+    this.idle?.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.total);
+    clearTimeout(this.idle);
+  }
+
+  private after(ms: number, type: string, message: string): NodeJS.Timeout | undefined {
+    if (ms > MAX_TIMER_MS) return undefined;
+    return setTimeout(() => this.stopper.abort(new StepFailure(type, message)), ms);
+  }
+}
+
+/** Timers of Node reach 24 days; a longer limit is kept by Temporal. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** The work's own end; or, when it does not heed the signal, the signal's reason some time after it. */
+async function orGiveUp<Value>(work: Promise<Value>, signal: AbortSignal, graceMs: number): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  let abort: (() => void) | undefined;
+  const givenUp = new Promise<never>((_resolve, reject) => {
+    abort = () => {
+      timer = setTimeout(() => reject(signal.reason), graceMs + STUBBORN_MS);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, givenUp]);
+  } finally {
+    clearTimeout(timer);
+    if (abort) signal.removeEventListener("abort", abort);
+  }
+}
+
+function marksOf({ run, step }: Call<unknown>, { record }: Opening, attempt: number): Marks & Record<string, string> {
+  return {
+    LONGHAUL_RUN_ID: run.run_id,
+    LONGHAUL_STEP_ID: step.id,
+    LONGHAUL_ATTEMPT: String(attempt),
+    LONGHAUL_OPERATION: operationMark(record.key),
+  };
+}
+
+/** What marks the processes of one activity, whichever attempt. */
+export function operationMark({ execution, activity_id }: JournalKey): string {
+  return `${execution}:${activity_id}`;
+}
+
+function given(result: RecordedResult, cause?: unknown): { outcome: Outcome<unknown> } | { failure: Error } {
+  return "outcome" in result ? result : { failure: thrownFor(result.failure, cause) };
+}
+
+function thrownFor(failure: RecordedFailure, cause: unknown): ApplicationFailure | CancelledFailure {
+  return failure.type === "cancelled"
+    ? new CancelledFailure(failure.message, [failure.detail])
+    : toApplicationFailure(failure, cause);
+}
+
+function operationsOf(journal: Journal): Map<string, Operation> {
+  const operations = underWay.get(journal) ?? new Map<string, Operation>();
+  underWay.set(journal, operations);
+  return operations;
+}
+
+function seconds(ms: number): string {
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
