@@ -33,11 +33,22 @@ export class OutputWindow {
     while (this.tail.length > 1 && this.tailChars - this.tail[0]!.length >= this.tailLimit) this.omit(this.tail.shift()!);
   }
 
-  toString(): string {
+  /** @param share of head and tail to give, at most 1. */
+  toString(share = 1): string {
     const tail = this.tail.join("");
-    const cut = cutAt(tail, Math.max(0, tail.length - this.tailLimit));
-    const omitted = this.omittedBytes + Buffer.byteLength(tail.slice(0, cut));
-    return omitted === 0 ? this.head + tail : `${this.head}${marker(omitted)}${tail.slice(cut)}`;
+    const tailLimit = Math.floor(this.tailLimit * share);
+    const from = cutAt(tail, Math.max(0, tail.length - tailLimit));
+    const to = share === 1 ? this.head.length : cutAt(this.head, Math.floor(this.head.length * share));
+    const omitted = this.omittedBytes + Buffer.byteLength(this.head.slice(to)) + Buffer.byteLength(tail.slice(0, from));
+    return omitted === 0 ? this.head + tail : `${this.head.slice(0, to)}${marker(omitted)}${tail.slice(from)}`;
+  }
+
+  /** As much as is at most `bytes` long as JSON. */
+  within(bytes: number): string {
+    for (let share = 1; ; share /= 2) {
+      const text = this.toString(share);
+      if (share < 0.01 || Buffer.byteLength(JSON.stringify(text)) <= bytes) return text;
+    }
   }
 
   private omit(text: string): void {
@@ -51,17 +62,11 @@ export function marker(bytes: number): string {
   return `\n… ${bytes.toLocaleString("en-US")} bytes left out …\n`;
 }
 
-/**
- * A text of at most `limit` characters, and of at most twice as many bytes as JSON: its head and its tail,
- * a quarter and three quarters, for what went wrong is told at the end.
- */
-export function excerpt(text: string, limit: number): string {
-  for (let chars = limit; ; chars = Math.floor(chars / 2)) {
-    const window = new OutputWindow(Math.floor((chars - MARKER_CHARS) / 4), Math.floor(((chars - MARKER_CHARS) * 3) / 4));
-    if (text.length > chars) window.push(text);
-    const short = text.length > chars ? window.toString() : text;
-    if (Buffer.byteLength(JSON.stringify(short)) <= 2 * limit || chars < 4 * MARKER_CHARS) return short;
-  }
+/** A window for a text of at most `limit` characters: a quarter head, the rest tail, for what went wrong is told at the end. */
+export function excerptWindow(limit: number): OutputWindow {
+  const head = Math.floor((limit - MARKER_CHARS) / 4);
+  return new OutputWindow(head, limit - MARKER_CHARS - head);
 }
 
+/** The longest that `marker` gets. */
 const MARKER_CHARS = 60;

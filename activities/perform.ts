@@ -59,7 +59,7 @@ export interface Work {
 }
 
 /** How long work may go on past its grace once it was told to stop, before it is left behind. */
-const STUBBORN_MS = 10_000;
+const STUBBORN_MS = 5_000;
 
 const underWay = new WeakMap<Journal, Map<string, Operation>>();
 
