@@ -10,7 +10,10 @@ const FUNCTION_LINES = 2;
  * @param modules what the code may `require`: an allow-list, by name.
  * @throws whatever the file's top level throws.
  */
-export function evaluateProgram({ code, file }: Pick<Program, "code" | "file">, modules: Record<string, unknown>): WorkflowDefinition {
+export function evaluateProgram(
+  { code, file }: Pick<Program, "code" | "file">,
+  modules: Record<string, unknown>,
+): WorkflowDefinition {
   const require = (name: string): unknown => {
     if (Object.hasOwn(modules, name)) return modules[name];
     throw new Error(`"${name}" cannot be used in a workflow's body. Move what needs it into the file's exported \`activities\`.`);

@@ -83,7 +83,11 @@ type Bundle = BuildResult<{ write: false; metafile: true }>;
 async function bundle(root: string, file: string, entry: string, options: BuildOptions): Promise<Bundle> {
   try {
     return await build({
-      stdin: { contents: entry.replace("FILE", `./${basename(file)}`), resolveDir: dirname(file), sourcefile: "longhaul-entry.ts" },
+      stdin: {
+        contents: entry.replace("FILE", `./${basename(file)}`),
+        resolveDir: dirname(file),
+        sourcefile: "longhaul-entry.ts",
+      },
       absWorkingDir: root,
       bundle: true,
       format: "cjs",
@@ -98,7 +102,8 @@ async function bundle(root: string, file: string, entry: string, options: BuildO
       metafile: true,
     });
   } catch (error) {
-    const [first] = (error as { errors?: { text: string; location: { file: string; line: number; column: number } | null }[] }).errors ?? [];
+    const [first] =
+      (error as { errors?: { text: string; location: { file: string; line: number; column: number } | null }[] }).errors ?? [];
     if (!first) throw error;
     const { text, location } = first;
     const at = location && location.file !== "longhaul-entry.ts" ? location : null;
@@ -153,7 +158,9 @@ function withoutDefinition(file: string): Plugin {
 /** @throws {CompileError} naming the first line that brings one of Node's modules into the body. */
 async function refuseBuiltins(metafile: Metafile, root: string): Promise<void> {
   const [output] = Object.entries(metafile.outputs).filter(([path]) => path.endsWith(".js"));
-  const used = new Set(output?.[1].imports.filter(({ external, path }) => external && builtins.has(path)).map(({ path }) => path));
+  const used = new Set(
+    output?.[1].imports.filter(({ external, path }) => external && builtins.has(path)).map(({ path }) => path),
+  );
   if (used.size === 0) return;
 
   for (const input of Object.keys(output?.[1].inputs ?? {})) {
@@ -171,7 +178,12 @@ async function refuseBuiltins(metafile: Metafile, root: string): Promise<void> {
     }
   }
   const [name] = used;
-  throw new CompileError({ message: `The workflow's body uses "${name}", which its sandbox does not have.`, file: "", line: null, column: null });
+  throw new CompileError({
+    message: `The workflow's body uses "${name}", which its sandbox does not have.`,
+    file: "",
+    line: null,
+    column: null,
+  });
 }
 
 function byExtension({ outputFiles }: Bundle): [map: string, text: string] {

@@ -4,8 +4,8 @@ import * as zod from "zod";
 import type { Json } from "../contract/json.js";
 import type { Program } from "../contract/run-spec.js";
 import { evaluateProgram, placeOf } from "../sdk/evaluate.js";
-import * as longhaul from "../sdk/index.js";
 import type { WorkflowDefinition } from "../sdk/index.js";
+import * as longhaul from "../sdk/index.js";
 import type { Description, LoadAnswer, LoadRequest } from "./load.js";
 
 process.once("message", (request: LoadRequest) => {

@@ -45,8 +45,15 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
         if (!("description" in answer)) throw new Error("A describing child answered with an input.");
 
         const { activities, ...described } = answer.description;
-        const hash = createHash("sha256").update(program.code).update("\0").update(activitiesCode ?? "").digest("hex");
-        return { ok: true, workflow: { ...described, program: { ...program, activities }, activities_code: activitiesCode, hash } };
+        const hash = createHash("sha256")
+          .update(program.code)
+          .update("\0")
+          .update(activitiesCode ?? "")
+          .digest("hex");
+        return {
+          ok: true,
+          workflow: { ...described, program: { ...program, activities }, activities_code: activitiesCode, hash },
+        };
       } catch (error) {
         if (error instanceof CompileError) return { ok: false, error: error.problem };
         const message = error instanceof Error ? error.message : String(error);
@@ -59,7 +66,10 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
       if (answer.ok && "input" in answer) return { ok: true, input: answer.input };
       if (!answer.ok && "problems" in answer) return { ok: false, problems: answer.problems };
       const error = answer.ok ? null : errorOf(answer, program.file);
-      return { ok: false, problems: [{ path: "input", message: `The workflow could not check its input: ${error?.message ?? "no answer"}` }] };
+      return {
+        ok: false,
+        problems: [{ path: "input", message: `The workflow could not check its input: ${error?.message ?? "no answer"}` }],
+      };
     },
   };
 }

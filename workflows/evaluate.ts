@@ -3,8 +3,8 @@ import * as zod from "zod";
 import { SIGNAL } from "../contract/messages.js";
 import type { Program } from "../contract/run-spec.js";
 import { evaluateProgram } from "../sdk/evaluate.js";
-import * as longhaul from "../sdk/index.js";
 import type { WorkflowDefinition } from "../sdk/index.js";
+import * as longhaul from "../sdk/index.js";
 
 /** `@temporalio/workflow` without what would break the engine's promises. */
 const {
@@ -19,7 +19,8 @@ const {
 const facade = {
   ...allowed,
   setHandler(definition: { name: string }, ...rest: unknown[]) {
-    if (Object.values<string>(SIGNAL).includes(definition.name)) throw new Error(`"${definition.name}" is a signal of Longhaul's own.`);
+    if (Object.values<string>(SIGNAL).includes(definition.name))
+      throw new Error(`"${definition.name}" is a signal of Longhaul's own.`);
     return (temporal.setHandler as (...args: unknown[]) => void)(definition, ...rest); // one function for signals, queries and updates
   },
 };

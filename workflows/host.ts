@@ -81,7 +81,11 @@ function endingOf(error: unknown, spec: RunSpec): Ending {
   }
   const place = placeOf(error, spec.program);
   const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-  return { status: "failed", output: null, error: { type: name, message: place ? `${message} (${place.file}${place.line === null ? "" : `:${place.line}`})` : message } };
+  return {
+    status: "failed",
+    output: null,
+    error: { type: name, message: place ? `${message} (${place.file}${place.line === null ? "" : `:${place.line}`})` : message },
+  };
 }
 
 /** What the ending is called: a run that was stopped is not one that failed, whatever its code made of it. */

@@ -1,0 +1,77 @@
+import { and, desc, eq, inArray, isNull, sql } from "drizzle-orm";
+import type { RunStatus } from "../contract/run.js";
+import type { Database } from "./database.js";
+import { events, executions, projects, runs } from "./schema.js";
+
+/** How far this execution's narration is written: all facts 1..n; 0 when nothing is. */
+export async function toldOf(db: Database, runId: string, execution: string): Promise<number> {
+  const [row] = await db.orm
+    .select({ told: executions.told })
+    .from(executions)
+    .where(and(eq(executions.runId, runId), eq(executions.execution, execution)));
+  return row?.told ?? 0;
+}
+
+/** This execution has been replayed after its end, corrected and archived. */
+export async function markSettled(db: Database, runId: string, execution: string): Promise<void> {
+  await db.orm
+    .update(executions)
+    .set({ settledAt: new Date() })
+    .where(and(eq(executions.runId, runId), eq(executions.execution, execution)));
+}
+
+export interface UnsettledExecution {
+  runId: string;
+  execution: string;
+  status: RunStatus;
+}
+
+const FINISHED: RunStatus[] = ["completed", "failed", "cancelled", "timed_out"];
+
+/** Executions that no replay has confirmed since they ended, or that have not ended, oldest first. */
+export async function unsettledExecutions(db: Database, { finished }: { finished: boolean }): Promise<UnsettledExecution[]> {
+  const status = inArray(runs.status, FINISHED);
+  return db.orm
+    .select({ runId: executions.runId, execution: executions.execution, status: runs.status })
+    .from(executions)
+    .innerJoin(runs, eq(runs.id, executions.runId))
+    .where(and(isNull(executions.settledAt), finished ? status : sql`not ${status}`))
+    .orderBy(executions.createdAt)
+    .limit(500);
+}
+
+/** Runs of which nothing was narrated yet: their row is the API's word alone. */
+export async function unnarratedRuns(db: Database): Promise<string[]> {
+  const rows = await db.orm
+    .select({ id: runs.id })
+    .from(runs)
+    .leftJoin(executions, eq(executions.runId, runs.id))
+    .where(and(isNull(executions.runId), eq(runs.status, "pending")))
+    .limit(500);
+  return rows.map(({ id }) => id);
+}
+
+/** The folder of the run's project; null when the run is not there. */
+export async function projectPathOf(db: Database, runId: string): Promise<string | null> {
+  const [row] = await db.orm
+    .select({ path: projects.path })
+    .from(runs)
+    .innerJoin(projects, eq(projects.id, runs.projectId))
+    .where(eq(runs.id, runId));
+  return row?.path ?? null;
+}
+
+/** The run's status, and the key of the event that told it last; null when there is no such run. */
+export async function statusOf(db: Database, runId: string): Promise<{ status: RunStatus; key: string | null } | null> {
+  const last = db.orm
+    .select({ key: events.key })
+    .from(events)
+    .where(and(eq(events.runId, runId), eq(events.type, "workflow.execution.status_changed")))
+    .orderBy(desc(events.seq))
+    .limit(1);
+  const [row] = await db.orm
+    .select({ status: runs.status, key: sql<string | null>`(${last})` })
+    .from(runs)
+    .where(eq(runs.id, runId));
+  return row ?? null;
+}

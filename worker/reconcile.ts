@@ -1,0 +1,103 @@
+import { type Client, WorkflowNotFoundError } from "@temporalio/client";
+import { temporal } from "@temporalio/proto";
+import type { Logger } from "pino";
+import { type Database, isUnavailable } from "../db/database.js";
+import { unnarratedRuns, unsettledExecutions } from "../db/executions.js";
+import { settleRun } from "../db/projection.js";
+import { mirrorNativePause } from "./native-pause.js";
+import { ENDLESS, endingOf, type SettleDeps, settle } from "./settle.js";
+
+/** A run's code has failed its workflow task this often when it is given up. */
+const TASK_FAILURES = 3;
+
+/**
+ * Finds runs whose row disagrees with Temporal, and settles them: executions that have closed, runs that
+ * were terminated, timed out, reset or paused in Temporal's own page, runs whose own code cannot be run.
+ */
+export class Reconciler {
+  private timer: NodeJS.Timeout | undefined;
+  private pass: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    private readonly deps: SettleDeps & { client: Client; db: Database; log: Logger; namespace: string },
+    private readonly everyMs = 2_000,
+  ) {}
+
+  start(): void {
+    this.pass = this.reconcile().finally(() => {
+      if (!this.stopped) this.timer = setTimeout(() => this.start(), this.everyMs);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.pass;
+  }
+
+  private async reconcile(): Promise<void> {
+    const { db, log } = this.deps;
+    try {
+      for (const { runId, execution } of await unsettledExecutions(db, { finished: true })) {
+        await this.attempt(runId, () => settle(this.deps, runId, execution));
+      }
+      for (const { runId, execution } of await unsettledExecutions(db, { finished: false })) {
+        await this.attempt(runId, () => this.look(runId, execution));
+      }
+      for (const runId of await unnarratedRuns(db)) await this.attempt(runId, () => this.look(runId, undefined));
+    } catch (error) {
+      if (!isUnavailable(error)) log.warn({ error: String(error) }, "reconciling failed; trying again");
+    }
+  }
+
+  private async attempt(runId: string, act: () => Promise<void>): Promise<void> {
+    if (this.stopped) return;
+    await act().catch((error: unknown) => {
+      if (isUnavailable(error)) throw error;
+      this.deps.log.debug({ run: runId, error: String(error) }, "not settled; trying again");
+    });
+  }
+
+  /** Compare an open run with what Temporal says of it. */
+  private async look(runId: string, execution: string | undefined): Promise<void> {
+    const { db, client } = this.deps;
+    const latest = await client.workflow
+      .getHandle(runId)
+      .describe()
+      .catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return null;
+        throw error;
+      });
+    if (latest === null) return;
+
+    if (latest.status.name === "RUNNING" || latest.status.name === "PAUSED") {
+      await mirrorNativePause(db, runId, latest.raw);
+      const attempt = latest.raw.pendingWorkflowTask?.attempt ?? 0;
+      if (attempt > TASK_FAILURES) await this.giveUp(runId, latest.runId);
+      return;
+    }
+    if (execution !== undefined && latest.runId !== execution) return;
+    const history = await client.workflow.getHandle(runId, latest.runId).fetchHistory();
+    await settleRun(db, runId, latest.runId, endingOf(history, latest.status.name));
+  }
+
+  /** The run's own code cannot be run: end it, or it would be tried for ever. */
+  private async giveUp(runId: string, execution: string): Promise<void> {
+    const { client } = this.deps;
+    const history = await client.workflow.getHandle(runId, execution).fetchHistory();
+    const failed = history.events?.findLast(
+      (event) => event.workflowTaskFailedEventAttributes,
+    )?.workflowTaskFailedEventAttributes;
+    const { WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE: own } = temporal.api.enums.v1.WorkflowTaskFailedCause;
+    const timedOut = history.events?.some((event) => event.workflowTaskTimedOutEventAttributes);
+    if (failed && failed.cause !== own && !timedOut) return; // not its code: a deploy may mend it
+    const why = failed?.failure?.message ?? "it did not come to an end within its time";
+    await client.connection.workflowService.terminateWorkflowExecution({
+      namespace: this.deps.namespace,
+      workflowExecution: { workflowId: runId, runId: execution },
+      identity: ENDLESS,
+      reason: `The workflow's code failed ${TASK_FAILURES} times: ${why}`,
+    });
+  }
+}

@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { setPriority } from "node:os";
+import { temporal } from "@temporalio/proto";
+import type { Logger } from "pino";
+import type { Fact } from "../contract/fact.js";
+import { builtFile } from "../package-root.js";
+
+/** A replay is a matter of milliseconds; one that takes this long runs user code that does not end. */
+const TIME_LIMIT_MS = 60_000;
+
+/** Replays do not hold up live work. */
+const NICE = 10;
+
+export type History = temporal.api.history.v1.IHistory;
+
+export interface ReplayRequest {
+  id: number;
+  runId: string;
+  /** The history, encoded: `temporal.api.history.v1.History`. */
+  history: Uint8Array;
+}
+
+export type ReplayAnswer = { id: number } & ({ facts: Fact[] } | { error: { name: string; message: string } });
+
+/** A history that its own code does not lead to any more, or cannot be replayed at all. */
+export class ReplayError extends Error {
+  override readonly name = "ReplayError";
+}
+
+/**
+ * Replays histories and gives the facts they tell, in a child process with a watchdog: a replay runs user
+ * code on the main thread without a limit, and changes the process it runs in.
+ */
+export class Replayer {
+  private child: ChildProcess | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private ids = 0;
+
+  constructor(private readonly options: { home: string; log: Logger; timeLimitMs?: number }) {}
+
+  /**
+   * The facts of a history, one after another.
+   *
+   * @throws {ReplayError}
+   */
+  facts(runId: string, history: History): Promise<Fact[]> {
+    const done = this.queue.then(() => this.ask(runId, history));
+    this.queue = done.catch(() => undefined);
+    return done;
+  }
+
+  stop(): void {
+    this.child?.kill("SIGKILL");
+    this.child = undefined;
+  }
+
+  private ask(runId: string, history: History): Promise<Fact[]> {
+    const child = this.child ?? this.start();
+    const id = ++this.ids;
+    const limitMs = this.options.timeLimitMs ?? TIME_LIMIT_MS;
+
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => {
+        this.stop();
+        finish(() => reject(new ReplayError(`The replay of ${runId} did not end within ${limitMs / 1000} s.`)));
+      }, limitMs);
+      const onExit = () => finish(() => reject(new ReplayError(`The replaying process ended during the replay of ${runId}.`)));
+      const onMessage = (answer: ReplayAnswer) => {
+        if (answer.id !== id) return;
+        finish(() => ("facts" in answer ? resolve(answer.facts) : reject(new ReplayError(answer.error.message))));
+      };
+      const finish = (settle: () => void) => {
+        clearTimeout(limit);
+        child.off("exit", onExit).off("message", onMessage);
+        settle();
+      };
+      child.on("exit", onExit).on("message", onMessage);
+      const request: ReplayRequest = { id, runId, history: temporal.api.history.v1.History.encode(history).finish() };
+      child.send(request, (error) => {
+        if (error) onExit();
+      });
+    });
+  }
+
+  private start(): ChildProcess {
+    const child = fork(builtFile("worker/replay-child.js"), [], {
+      env: { PATH: process.env.PATH ?? "", LONGHAUL_HOME: this.options.home, ...coverage() },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      execArgv: [],
+      serialization: "advanced",
+    });
+    if (child.pid) setPriority(child.pid, NICE);
+    child.once("exit", () => {
+      if (this.child === child) this.child = undefined;
+    });
+    this.child = child;
+    return child;
+  }
+}
+
+/** Test coverage is counted over child processes, too. */
+function coverage(): Record<string, string> {
+  const folder = process.env.NODE_V8_COVERAGE;
+  return folder ? { NODE_V8_COVERAGE: folder } : {};
+}

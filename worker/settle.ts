@@ -1,0 +1,100 @@
+import type { Client } from "@temporalio/client";
+import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
+import type { temporal } from "@temporalio/proto";
+import type { Logger } from "pino";
+import type { Fact } from "../contract/fact.js";
+import type { RunError, RunStatus } from "../contract/run.js";
+import type { Database } from "../db/database.js";
+import { appendEvents } from "../db/event-file.js";
+import { markSettled, projectPathOf } from "../db/executions.js";
+import { correctRun, settleRun } from "../db/projection.js";
+import { writeRunFile } from "../db/run-folder.js";
+import { ReplayError, type Replayer } from "./replayer.js";
+
+export interface SettleDeps {
+  db: Database;
+  client: Client;
+  replayer: Replayer;
+  /** Forget the outcomes kept for this run: Temporal has them. */
+  forget: (runId: string) => Promise<void>;
+  log: Logger;
+}
+
+/**
+ * After an execution has closed: replay its history once more, correct what was told and never became
+ * true, and archive history and facts in the run's folder. Every closed run is thereby a replay test.
+ *
+ * Does nothing while the execution is open.
+ */
+export async function settle(deps: SettleDeps, runId: string, execution: string): Promise<void> {
+  const { db, client, replayer, log } = deps;
+  const handle = client.workflow.getHandle(runId, execution);
+  const { status } = await handle.describe();
+  if (status.name === "RUNNING" || status.name === "PAUSED") return;
+
+  const history = await handle.fetchHistory();
+  const facts = await replayer.facts(runId, history).catch((error: unknown) => {
+    if (!(error instanceof ReplayError)) throw error;
+    log.error({ run: runId, error: error.message }, "the closed run does not replay: non-determinism, or code that does not end");
+    return null;
+  });
+  if (facts) {
+    const differing = await correctRun(db, runId, [{ execution, facts: withFinal(facts) }]);
+    if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
+  }
+  if (!facts?.some(({ type }) => type === "run.finished")) {
+    const ending = endingOf(history, status.name);
+    await settleRun(db, runId, execution, ending);
+  }
+
+  const project = await projectPathOf(db, runId);
+  if (project) {
+    await writeRunFile(project, runId, "history.json", JSON.stringify(historyToJSON(history)));
+    await writeRunFile(project, runId, "facts.jsonl", (facts ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(""));
+    await appendEvents(db, runId, project);
+  }
+  await deps.forget(runId);
+  await markSettled(db, runId, execution);
+}
+
+/** The ending is told by the close gate and once more by the workflow; one of them is enough. */
+function withFinal(facts: Fact[]): Fact[] {
+  return facts;
+}
+
+/** What Temporal says of an execution that ended without a word of its own. */
+export function endingOf(
+  history: temporal.api.history.v1.IHistory,
+  status: string,
+): { status: RunStatus; error: RunError | null; at: string } {
+  const last = history.events?.at(-1);
+  const at = last?.eventTime
+    ? new Date(Number(last.eventTime.seconds) * 1000 + Math.floor((last.eventTime.nanos ?? 0) / 1e6))
+    : new Date();
+  const terminated = last?.workflowExecutionTerminatedEventAttributes;
+  const base = { at: at.toISOString() };
+  switch (status) {
+    case "TERMINATED":
+      if (terminated?.identity === ENDLESS)
+        return { ...base, status: "failed", error: { type: "code_failed", message: terminated.reason ?? "" } };
+      return {
+        ...base,
+        status: "cancelled",
+        error: { type: "terminated", message: `Terminated in Temporal${terminated?.reason ? `: ${terminated.reason}` : "."}` },
+      };
+    case "TIMED_OUT":
+      return { ...base, status: "timed_out", error: { type: "timed_out", message: "Temporal's own time limit ended the run." } };
+    case "CANCELLED":
+    case "CANCELED":
+      return { ...base, status: "cancelled", error: null };
+    case "COMPLETED":
+      return { ...base, status: "completed", error: null };
+    default: {
+      const message = last?.workflowExecutionFailedEventAttributes?.failure?.message ?? "The run failed in Temporal.";
+      return { ...base, status: "failed", error: { type: "failed", message } };
+    }
+  }
+}
+
+/** Who terminates a run whose own code cannot be run. */
+export const ENDLESS = "longhaul: code that cannot be run";
