@@ -33,7 +33,7 @@ export interface ClaudeRequest {
   /** Names this attempt, the same for every worker that tries it. */
   lineage: string;
   /** What all processes of this attempt, and no others, carry. */
-  marks: Marks;
+  marks: Marks & Record<string, string>;
   /** The `claude` binary to use instead of the SDK's. */
   binary?: string | undefined;
   /** Stops the agent and all its children. */
@@ -96,7 +96,8 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   const binary = claudeBinary(request.binary);
   const { query } = await loadSdk();
   mkdirSync(request.configDir, { recursive: true, mode: 0o700 });
-  await sweep(request.marks, GRACE_MS); // a lost worker's agent may still be at work in the session
+  const { LONGHAUL_ATTEMPT: _, ...own } = request.marks;
+  await sweep(own, GRACE_MS); // a lost worker's agent may still be at work in the session
   const entry = enterSession({
     file: request.sessionFile,
     lineage: request.lineage,
@@ -110,7 +111,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   const aborted = new AbortController();
   let record: { ended(): void } | undefined;
   const stop = () => {
-    sweep(request.marks, GRACE_MS).then(
+    sweep(own, GRACE_MS).then(
       () => aborted.abort(),
       () => aborted.abort(),
     );
@@ -142,7 +143,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
     trouble = error;
   } finally {
     request.signal.removeEventListener("abort", stop);
-    await sweep(request.marks, GRACE_MS); // what an agent started does not outlive its turn
+    await sweep(own, GRACE_MS); // what an agent started does not outlive its turn
     record?.ended();
   }
 

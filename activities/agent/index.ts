@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import type { Call, Outcome } from "../../contract/activity.js";
+import type { AgentSessionRow } from "../../contract/agent-session.js";
+import type { TreeRef } from "../../contract/fact.js";
+import type { Json } from "../../contract/json.js";
+import { StepFailure } from "../failure.js";
+import { folderInside } from "../inside.js";
+import { type PerformDeps, perform, type Work } from "../perform.js";
+import type { AgentUsage, PermissionDenial } from "./answer.js";
+import { type ClaudeEnd, type Permission, runClaude } from "./claude.js";
+import { AgentNotInstalledError } from "./claude-binary.js";
+import { credentialMask } from "./environment.js";
+import { Trail } from "./trail.js";
+import { keepTranscript } from "./transcript.js";
+import { changedFiles, treeState } from "./tree-state.js";
+
+export interface AgentInput {
+  provider: "claude";
+  prompt: string;
+  /** How people see the session. */
+  name?: string;
+  model?: string;
+  /** @default "default" */
+  permission?: Permission;
+  /** Added to the agent's own. */
+  systemPrompt?: string;
+  /** How often the model may answer. @default no limit */
+  maxTurns?: number;
+  env?: Record<string, string>;
+  /** JSON schema of `data`. */
+  schema?: Record<string, unknown>;
+  /** An earlier `sessionId` of this run: the conversation goes on. */
+  session?: string;
+}
+
+export interface AgentValue {
+  text: string;
+  data?: unknown;
+  sessionId: string;
+  usage: AgentUsage;
+  filesChanged: string[];
+  permissionDenials: PermissionDenial[];
+}
+
+export interface AgentDeps extends PerformDeps {
+  /** LONGHAUL_HOME: the agents' own folders are under it, outside every tree. */
+  home: string;
+  /** The `claude` binary to use instead of the one that the Agent SDK carries. */
+  claudeBin?: string | undefined;
+  /** The tree that a step leaves. */
+  snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
+}
+
+const FILES_LISTED = 500;
+
+/**
+ * Give a coding agent a task in the run's tree. When its worker is lost, the next one goes on in the same
+ * session instead of beginning again. A tool that a person would have to allow is refused and listed.
+ *
+ * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
+ *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `plan_wrote_files` (a step with permission `plan`
+ *   changed the tree). The detail's `output` is the AgentValue as far as there is one.
+ */
+export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue>> {
+  return (call) => {
+    const { snapshotTree } = deps;
+    const tree = snapshotTree && call.input.permission !== "plan" ? () => snapshotTree(call) : undefined;
+    return perform(deps, "the agent", call, { tree }, (work) => converse(deps, call, work));
+  };
+}
+
+async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Work): Promise<AgentValue> {
+  const { run, step, input } = call;
+  const permission = input.permission ?? "default";
+  const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
+  const mask = credentialMask({ ...process.env, ...input.env });
+  const session: AgentSessionRow = {
+    id: `${step.id}-s${lineage.slice(lineage.lastIndexOf(":") + 1)}`,
+    run_id: run.run_id,
+    step_id: step.id,
+    name: input.name ?? null,
+    agent: input.provider,
+    model: input.model ?? null,
+    provider_session_id: null,
+    status: "running",
+    session_file_path: null,
+    usage: null,
+  };
+  const trail = new Trail(work.log, { run_id: run.run_id, step_id: step.id, agent_session_id: session.id }, mask);
+  const folder = join(deps.home, "agents", run.run_id);
+  await folderInside(run.workspace.path, undefined);
+  const before = await treeState(run.workspace.path);
+
+  const end = await runClaude({
+    prompt: input.prompt,
+    cwd: run.workspace.path,
+    permission,
+    model: input.model,
+    systemPrompt: input.systemPrompt,
+    maxTurns: input.maxTurns,
+    env: input.env,
+    schema: input.schema,
+    resume: input.session,
+    configDir: join(folder, "claude"),
+    sessionFile: join(folder, `${session.id}.json`),
+    lineage,
+    marks: work.marks,
+    binary: deps.claudeBin,
+    signal: work.signal,
+    watch: (event) => {
+      work.alive();
+      trail.take(event);
+      if (event.type === "session") work.tell({ agent_session: event.sessionId });
+    },
+  }).catch((error: unknown) => {
+    if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
+    throw error;
+  });
+
+  const after = await treeState(run.workspace.path);
+  const changed = changedFiles(before, after);
+  await leave(call, work, session, end, trail, mask);
+  const value: AgentValue = {
+    text: mask(end.text),
+    ...(end.data === undefined ? {} : { data: end.data }),
+    sessionId: end.sessionId,
+    usage: end.usage,
+    filesChanged: changed.slice(0, FILES_LISTED),
+    permissionDenials: end.permissionDenials,
+  };
+  if (end.status === "stopped") throw new StepFailure("cancelled", "The agent was stopped.", value); // perform knows the reason
+  if (end.failure) throw new StepFailure(end.failure.type, mask(end.failure.message), value);
+  if (permission === "plan" && (changed.length > 0 || before.head !== after.head)) {
+    const what = changed.length > 0 ? changed.slice(0, 5).join(", ") : "a commit was made";
+    throw new StepFailure("plan_wrote_files", `A step that may only plan changed the tree: ${what}.`, value);
+  }
+  return value;
+}
+
+/** What the outcome reports besides the value: also when it is a failure. */
+async function leave(
+  { run }: Call<AgentInput>,
+  work: Work,
+  session: AgentSessionRow,
+  end: ClaudeEnd,
+  trail: Trail,
+  mask: (text: string) => string,
+): Promise<void> {
+  const transcript = end.transcript === null ? null : await keepTranscript(run, session, end.transcript, mask);
+  work.left.artifacts = transcript ? [transcript] : [];
+  work.left.tool_calls = trail.rows();
+  work.left.sessions = [
+    {
+      ...session,
+      model: end.usage.model ?? session.model,
+      provider_session_id: end.sessionId,
+      status: end.status === "stopped" ? "cancelled" : end.status,
+      session_file_path: transcript?.file_path ?? null,
+      usage: { ...end.usage } satisfies Record<string, Json>,
+    },
+  ];
+}
