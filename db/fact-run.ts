@@ -1,0 +1,134 @@
+import type { RunHeader } from "../contract/fact.js";
+import { isFinished } from "../contract/run.js";
+import { type RunRow, type RunRows, type Told, touch } from "./fact-rows.js";
+import { executionLogPath } from "./run-folder.js";
+
+/** The place of a status that the reconciler set: above all narrated ones, and below a final fact told after all. */
+export const SETTLED = 2_147_483_647;
+
+/** A new run's row, as its start leaves it. */
+export function newRun(header: RunHeader): RunRow {
+  const createdAt = new Date(header.created_at);
+  return {
+    id: header.run_id,
+    projectId: header.project_id,
+    userId: header.user_id,
+    workflowId: header.workflow_id,
+    workflowRevision: header.workflow_revision,
+    name: header.name,
+    status: "pending",
+    header,
+    input: header.input ?? {},
+    output: null,
+    error: null,
+    state: {},
+    context: header.context,
+    currentPhase: header.phases[0] ?? null,
+    currentStage: null,
+    currentStepIndex: 0,
+    iteration: 1,
+    currentWorkflowStepId: null,
+    waitingFor: null,
+    branchName: null,
+    commitSha: null,
+    prUrl: null,
+    repoOwner: null,
+    repoName: null,
+    issueNumber: null,
+    prNumber: null,
+    logFilePath: executionLogPath(header.run_id),
+    triggeredBy: header.triggered_by,
+    priority: header.priority,
+    parentRunId: header.parent_run_id,
+    resumeCount: 0,
+    temporalRunId: null,
+    statusSeq: 0,
+    pendingRequest: null,
+    eventSeq: 0,
+    startedAt: null,
+    completedAt: null,
+    pausedAt: null,
+    cancelledAt: null,
+    createdAt,
+    updatedAt: createdAt,
+  };
+}
+
+/** The run goes on in a Temporal execution that was not known before: from now on it is this one's word that counts. */
+export function enterExecution(rows: RunRows, execution: string): void {
+  const { run } = rows;
+  run.temporalRunId = execution;
+  run.statusSeq = 0;
+  run.pendingRequest = null;
+  rows.changed.add(run);
+}
+
+/** Whether this fact speaks for the run: the API's own, and those of the latest execution. */
+export function speaksForRun(run: RunRow, fact: Told): boolean {
+  return fact.seq === undefined || fact.execution === run.temporalRunId;
+}
+
+export function setStatus(rows: RunRows, fact: Told<"run.status">): void {
+  const { run } = rows;
+  if (fact.seq === undefined) {
+    if (isFinished(run.status)) return;
+    run.pendingRequest = fact.request ?? null;
+  } else {
+    if (!speaksForRun(run, fact) || fact.seq < run.statusSeq) return;
+    // What was told before the run heard of the request does not undo what the API has answered.
+    const confirms = fact.request === run.pendingRequest || fact.status === run.status;
+    if (run.pendingRequest !== null && !confirms) return;
+    run.pendingRequest = null;
+    run.statusSeq = fact.seq;
+  }
+
+  const at = new Date(fact.at);
+  if (isFinished(run.status) && !isFinished(fact.status)) reopen(run);
+  run.status = fact.status;
+  run.waitingFor = fact.waiting_for;
+  run.pausedAt = fact.status === "paused" ? at : null;
+  if (fact.status === "running") run.startedAt ??= at;
+  if (fact.status === "cancelled") run.cancelledAt = at;
+  touch(rows, run, at);
+}
+
+function reopen(run: RunRow): void {
+  run.output = null;
+  run.error = null;
+  run.completedAt = null;
+  run.cancelledAt = null;
+}
+
+export function finish(rows: RunRows, fact: Told<"run.finished">): void {
+  const { run } = rows;
+  const seq = fact.seq ?? SETTLED;
+  if (!speaksForRun(run, fact) || (seq < run.statusSeq && run.statusSeq !== SETTLED)) return;
+
+  const at = new Date(fact.at);
+  run.status = fact.status;
+  run.statusSeq = seq;
+  run.pendingRequest = null;
+  run.output = fact.output;
+  run.error = fact.error;
+  run.waitingFor = null;
+  run.pausedAt = null;
+  run.completedAt = run.startedAt && run.startedAt > at ? run.startedAt : at;
+  run.cancelledAt = fact.status === "cancelled" ? run.completedAt : null;
+  if (fact.status === "completed") run.currentWorkflowStepId = null;
+  touch(rows, run, at);
+}
+
+export function setGit(rows: RunRows, fact: Told<"run.git">): void {
+  const { run } = rows;
+  if (!speaksForRun(run, fact)) return;
+  run.branchName = fact.branch_name ?? run.branchName;
+  run.commitSha = fact.commit_sha ?? run.commitSha;
+  if (fact.pr_url !== undefined) {
+    run.prUrl = fact.pr_url;
+    const [, owner, name, number] = /([^/]+)\/([^/]+)\/pull\/(\d{1,9})$/.exec(fact.pr_url) ?? [];
+    run.repoOwner = owner ?? run.repoOwner;
+    run.repoName = name ?? run.repoName;
+    run.prNumber = number === undefined ? run.prNumber : Number(number);
+  }
+  touch(rows, run, new Date(fact.at));
+}

@@ -1,0 +1,209 @@
+import { and, eq, inArray, sql } from "drizzle-orm";
+import type { Fact } from "../contract/fact.js";
+import { isFinished, type RunError, type RunStatus } from "../contract/run.js";
+import type { Connection, Database } from "./database.js";
+import { applyToRows } from "./fact-apply.js";
+import { type RunRow, type RunRows, rowsOf, type Told } from "./fact-rows.js";
+import { enterExecution, newRun, SETTLED } from "./fact-run.js";
+import { closeSteps } from "./fact-step.js";
+import { closingEvent, eventsOf, tellFacts } from "./projection.js";
+import { existingUsers, findRun, loadAllRows, loadRows, lockRun, namedIn } from "./projection-load.js";
+import { appendEvents, writeRows } from "./projection-write.js";
+import {
+  agentSessions,
+  artifacts,
+  checkpoints,
+  comments,
+  executions,
+  facts as factTable,
+  stepAttempts,
+  steps,
+  toolCalls,
+} from "./schema.js";
+import { digestOf, storable } from "./storable.js";
+
+export interface ExecutionFacts {
+  execution: string;
+  facts: readonly Fact[];
+}
+
+/**
+ * Hold the rows of a closed run against its histories' replay, and put right what facts that never became
+ * true have left. One event `workflow.execution.corrected` tells of it when rows differed.
+ *
+ * @param byExecution the replayed facts of every execution of the run, oldest first.
+ * @returns the numbers of the facts that were told otherwise; empty when all was right, or the run is deleted.
+ */
+export async function correctRun(db: Database, runId: string, byExecution: readonly ExecutionFacts[]): Promise<number[]> {
+  const replayed = byExecution.map(({ execution, facts }) => ({
+    execution,
+    facts: facts.map(storable).sort((a, b) => a.seq - b.seq),
+  }));
+  return db.orm.transaction(async (tx) => {
+    for (const { execution, facts } of replayed) await tellFacts(tx, runId, execution, facts);
+    const run = await findRun(tx, runId);
+    if (run === null || run === "deleted") return [];
+
+    const differing: number[] = [];
+    for (const { execution, facts } of replayed) differing.push(...(await differingSeqs(tx, runId, execution, facts)));
+    if (differing.length > 0) await correctRows(tx, run, replayed, differing);
+    const names = replayed.map(({ execution }) => execution);
+    if (names.length > 0) {
+      const mine = and(eq(executions.runId, runId), inArray(executions.execution, names));
+      await tx.update(executions).set({ settledAt: new Date() }).where(mine);
+    }
+    return differing;
+  });
+}
+
+/** Facts that were told otherwise at some time, or are not in the replay at all. The digests then are the replay's. */
+async function differingSeqs(tx: Connection, runId: string, execution: string, facts: readonly Fact[]): Promise<number[]> {
+  const last = facts.at(-1)?.seq ?? 0;
+  const mine = and(eq(factTable.runId, runId), eq(factTable.execution, execution));
+  const { rows } = await tx.execute<{ seq: number }>(
+    sql`select seq from ${factTable} where ${mine} and (retold or seq > ${last}) order by seq`,
+  );
+  if (rows.length === 0) return [];
+  await tx.delete(factTable).where(and(mine, sql`seq > ${last}`));
+  await tx.update(factTable).set({ retold: false }).where(mine);
+  await tx
+    .update(executions)
+    .set({ told: last })
+    .where(and(eq(executions.runId, runId), eq(executions.execution, execution)));
+  return rows.map(({ seq }) => seq);
+}
+
+async function correctRows(tx: Connection, run: RunRow, replayed: readonly ExecutionFacts[], seqs: number[]): Promise<void> {
+  const there = await loadAllRows(tx, run);
+  const right = await foldRows(tx, there, replayed);
+  if (right === null) return;
+
+  const stale = await deleteStale(tx, there, right);
+  markDifferent(right, there);
+  if (right.changed.size === 0 && !stale) return;
+
+  right.run.eventSeq = run.eventSeq;
+  const at = right.run.updatedAt.toISOString();
+  const data = { execution_id: run.id, project_id: run.projectId, seqs };
+  const key = `corrected:${run.eventSeq + 1}`;
+  await appendEvents(tx, right, [{ key, type: "workflow.execution.corrected", data, at }]);
+  right.changed.add(right.run);
+  await writeRows(tx, right);
+}
+
+/** The rows as these facts alone make them, together with what the API has told of itself. */
+async function foldRows(tx: Connection, there: RunRows, replayed: readonly ExecutionFacts[]): Promise<RunRows | null> {
+  const all = replayed.flatMap(({ facts }) => facts);
+  const begin = all.find((fact) => fact.type === "run.created");
+  if (!begin) return null;
+
+  const { run } = there;
+  const rows = rowsOf({ ...newRun(begin.run), userId: run.userId, resumeCount: run.resumeCount });
+  rows.users = await existingUsers(tx, namedIn(all).users);
+  const isOwn = (id: string) => id.startsWith(`${run.id}-`);
+  for (const row of there.comments.values()) if (!isOwn(row.id)) rows.comments.set(row.id, row);
+  for (const row of there.artifacts.values()) if (!isOwn(row.id)) rows.artifacts.set(row.id, row);
+
+  for (const { execution, facts } of replayed) {
+    if (facts.length > 0) enterExecution(rows, execution);
+    for (const fact of facts) applyToRows(rows, fact);
+  }
+  if (!isFinished(rows.run.status) && run.statusSeq === SETTLED && run.temporalRunId !== null) {
+    applyToRows(rows, settlement(run.id, run.temporalRunId, { ...run, at: (run.completedAt ?? run.updatedAt).toISOString() }));
+  }
+  closeSteps(rows);
+  // What an artifact is attached to is for people to say.
+  for (const row of rows.artifacts.values()) row.workflowCommentId = there.artifacts.get(row.id)?.workflowCommentId ?? null;
+  rows.logChunks = [];
+  rows.forgeries = [];
+  return rows;
+}
+
+/** Columns that say when and by which telling a row was set, not what it is. */
+const BOOKKEEPING = new Set(["updatedAt", "statusSeq", "execution", "eventSeq", "pendingRequest"]);
+
+function markDifferent(right: RunRows, there: RunRows): void {
+  right.changed.clear();
+  const pairs: [Map<string, object>, Map<string, object>][] = [
+    [right.steps, there.steps],
+    [right.attempts, there.attempts],
+    [right.sessions, there.sessions],
+    [right.toolCalls, there.toolCalls],
+    [right.comments, there.comments],
+    [right.artifacts, there.artifacts],
+    [right.checkpoints, there.checkpoints],
+    [new Map([["", right.run]]), new Map([["", there.run]])],
+  ];
+  for (const [rights, theres] of pairs) {
+    for (const [id, row] of rights) {
+      const before = theres.get(id);
+      if (!before || contentOf(row) !== contentOf(before)) right.changed.add(row);
+    }
+  }
+}
+
+function contentOf(row: object): string {
+  const content = Object.entries(row).filter(([column]) => !BOOKKEEPING.has(column));
+  return digestOf(storable(JSON.parse(JSON.stringify(Object.fromEntries(content)))));
+}
+
+/** Delete the rows that no fact has made. Returns whether there were any. */
+async function deleteStale(tx: Connection, there: RunRows, right: RunRows): Promise<boolean> {
+  const stale = (before: Map<string, unknown>, after: Map<string, unknown>) => [...before.keys()].filter((id) => !after.has(id));
+  const attempts = stale(there.attempts, right.attempts);
+  for (const key of attempts) {
+    const row = there.attempts.get(key);
+    if (row) await tx.delete(stepAttempts).where(and(eq(stepAttempts.stepId, row.stepId), eq(stepAttempts.number, row.number)));
+  }
+  const tables = [
+    [toolCalls, stale(there.toolCalls, right.toolCalls)],
+    [artifacts, stale(there.artifacts, right.artifacts)],
+    [comments, stale(there.comments, right.comments)],
+    [agentSessions, stale(there.sessions, right.sessions)],
+    [checkpoints, stale(there.checkpoints, right.checkpoints)],
+    [steps, stale(there.steps, right.steps)],
+  ] as const;
+  for (const [table, ids] of tables) {
+    if (ids.length > 0) await tx.delete(table).where(inArray(table.id, ids));
+  }
+  return attempts.length > 0 || tables.some(([, ids]) => ids.length > 0);
+}
+
+export interface Settlement {
+  status: RunStatus;
+  error: RunError | null;
+  /** When Temporal closed the execution. */
+  at: string;
+}
+
+/**
+ * End a run whose final fact never came: its execution was terminated, timed out or deleted. A final fact
+ * that is told after all wins.
+ *
+ * @returns false when nothing was changed: the run is not there, has ended, or is in another execution.
+ */
+export async function settleRun(db: Database, runId: string, execution: string, settled: Settlement): Promise<boolean> {
+  return db.orm.transaction((tx) => tellSettlement(tx, runId, execution, storable(settled)));
+}
+
+/** The same inside a transaction. */
+export async function tellSettlement(tx: Connection, runId: string, execution: string, settled: Settlement): Promise<boolean> {
+  await lockRun(tx, runId);
+  const run = await findRun(tx, runId);
+  if (run === null || run === "deleted") return false;
+  if (run.temporalRunId !== null && run.temporalRunId !== execution) return false;
+  if (isFinished(run.status)) return false;
+
+  const fact = settlement(runId, execution, settled);
+  const rows = await loadRows(tx, run, [fact]);
+  if (run.temporalRunId === null) enterExecution(rows, execution);
+  applyToRows(rows, fact);
+  const closed = closeSteps(rows);
+  await appendEvents(tx, rows, [...eventsOf([fact], run.projectId), ...closed.map((step) => closingEvent(step, run.projectId))]);
+  await writeRows(tx, rows);
+  return true;
+}
+
+function settlement(runId: string, execution: string, { status, error, at }: Settlement): Told {
+  return { type: "run.finished", run_id: runId, execution, seq: SETTLED, status, output: null, error, at };
+}

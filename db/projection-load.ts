@@ -1,0 +1,184 @@
+import { and, eq, inArray, notInArray, or, sql } from "drizzle-orm";
+import type { RunHeader } from "../contract/fact.js";
+import type { Connection } from "./database.js";
+import { logCommentId } from "./fact-log.js";
+import { attemptKey, type RunRow, type RunRows, rowsOf, type Told } from "./fact-rows.js";
+import { newRun } from "./fact-run.js";
+import { LOCAL_USER } from "./migrate.js";
+import {
+  agentSessions,
+  artifacts,
+  checkpoints,
+  comments,
+  projects,
+  runs,
+  stepAttempts,
+  steps,
+  tombstones,
+  toolCalls,
+  users,
+  workflows,
+} from "./schema.js";
+
+/** One writer of a run at a time, until the transaction ends. */
+export async function lockRun(tx: Connection, runId: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${runId}, 0))`);
+}
+
+/** The run's row; `deleted` when nothing may bring it back; null when it is not there yet. */
+export async function findRun(tx: Connection, runId: string): Promise<RunRow | "deleted" | null> {
+  const [run] = await tx.select().from(runs).where(eq(runs.id, runId)).for("update");
+  if (run) return run;
+  const [tombstone] = await tx.select().from(tombstones).where(eq(tombstones.runId, runId));
+  return tombstone ? "deleted" : null;
+}
+
+/**
+ * Insert the row of a run that begins. Its project must be there, else the run is `deleted` as well. A user
+ * who is gone is replaced by the local one, a workflow that is gone by an archived row of the same id.
+ */
+export async function insertRun(tx: Connection, header: RunHeader): Promise<RunRow | "deleted"> {
+  const run = newRun(header);
+  const [project] = await tx.select({ id: projects.id }).from(projects).where(eq(projects.id, run.projectId)).for("key share");
+  if (!project) return "deleted";
+
+  const [user] = await tx.select({ id: users.id }).from(users).where(eq(users.id, run.userId));
+  if (!user) run.userId = LOCAL_USER;
+  await tx
+    .insert(workflows)
+    .values({
+      id: header.workflow_id,
+      projectId: header.project_id,
+      name: header.workflow_name,
+      slug: header.workflow_id,
+      type: "code",
+      dialect: "typescript",
+      filePath: header.program.file,
+      revision: header.workflow_revision,
+      phases: header.phases,
+      timeoutMs: header.timeout_ms,
+      isActive: false,
+      source: "file",
+      archivedAt: run.createdAt,
+      createdAt: run.createdAt,
+      updatedAt: run.createdAt,
+    })
+    .onConflictDoNothing();
+  await tx.insert(runs).values(run);
+  return run;
+}
+
+/** All open steps of the run, and whatever else these facts speak of. */
+export async function loadRows(tx: Connection, run: RunRow, facts: readonly Told[]): Promise<RunRows> {
+  const rows = rowsOf(run);
+  const named = namedIn(facts);
+  const open = and(eq(steps.runId, run.id), notInArray(steps.status, ["completed", "failed", "skipped", "cancelled"]));
+  const mine = (ids: Set<string>) => and(eq(steps.runId, run.id), inArray(steps.id, [...ids]));
+  for (const row of await tx
+    .select()
+    .from(steps)
+    .where(named.steps.size > 0 ? or(open, mine(named.steps)) : open)) {
+    rows.steps.set(row.id, row);
+  }
+  if (named.sessions.size > 0) {
+    const found = await tx
+      .select()
+      .from(agentSessions)
+      .where(inArray(agentSessions.id, [...named.sessions]));
+    for (const row of found) rows.sessions.set(row.id, row);
+  }
+  if (named.comments.size > 0) {
+    const found = await tx
+      .select()
+      .from(comments)
+      .where(inArray(comments.id, [...named.comments]));
+    for (const row of found) rows.comments.set(row.id, row);
+  }
+  if (named.artifacts.size > 0) {
+    const found = await tx
+      .select()
+      .from(artifacts)
+      .where(inArray(artifacts.id, [...named.artifacts]));
+    for (const row of found) rows.artifacts.set(row.id, row);
+  }
+  rows.users = await existingUsers(tx, named.users);
+  return rows;
+}
+
+/** Everything there is of a run. */
+export async function loadAllRows(tx: Connection, run: RunRow): Promise<RunRows> {
+  const rows = rowsOf(run);
+  for (const row of await tx.select().from(steps).where(eq(steps.runId, run.id))) rows.steps.set(row.id, row);
+  const attempts = tx.select({ attempt: stepAttempts }).from(stepAttempts).innerJoin(steps, eq(steps.id, stepAttempts.stepId));
+  for (const { attempt } of await attempts.where(eq(steps.runId, run.id))) {
+    rows.attempts.set(attemptKey(attempt.stepId, attempt.number), attempt);
+  }
+  for (const row of await tx.select().from(agentSessions).where(eq(agentSessions.runId, run.id))) rows.sessions.set(row.id, row);
+  for (const row of await tx.select().from(toolCalls).where(eq(toolCalls.runId, run.id))) rows.toolCalls.set(row.id, row);
+  for (const row of await tx.select().from(comments).where(eq(comments.runId, run.id))) rows.comments.set(row.id, row);
+  for (const row of await tx.select().from(artifacts).where(eq(artifacts.runId, run.id))) rows.artifacts.set(row.id, row);
+  for (const row of await tx.select().from(checkpoints).where(eq(checkpoints.runId, run.id))) rows.checkpoints.set(row.id, row);
+  return rows;
+}
+
+export async function existingUsers(tx: Connection, named: ReadonlySet<string>): Promise<Set<string>> {
+  if (named.size === 0) return new Set();
+  const found = await tx
+    .select({ id: users.id })
+    .from(users)
+    .where(inArray(users.id, [...named]));
+  return new Set(found.map(({ id }) => id));
+}
+
+export interface Named {
+  steps: Set<string>;
+  sessions: Set<string>;
+  comments: Set<string>;
+  artifacts: Set<string>;
+  users: Set<string>;
+}
+
+/** The ids of which facts speak. */
+export function namedIn(facts: readonly Told[]): Named {
+  const named: Named = { steps: new Set(), sessions: new Set(), comments: new Set(), artifacts: new Set(), users: new Set() };
+  const name = (set: Set<string>, id: string | null) => id !== null && set.add(id);
+  for (const fact of facts) {
+    switch (fact.type) {
+      case "step.started":
+        name(named.steps, fact.step.id);
+        break;
+      case "step.waiting":
+      case "step.attempt":
+      case "step.finished":
+        name(named.steps, fact.step_id);
+        break;
+      case "comment.created":
+        name(named.comments, fact.comment.id);
+        name(named.steps, fact.comment.step_id);
+        name(named.users, fact.comment.created_by);
+        break;
+      case "artifact.created":
+        name(named.artifacts, fact.artifact.id);
+        name(named.steps, fact.artifact.step_id);
+        name(named.sessions, fact.artifact.agent_session_id);
+        break;
+      case "artifact.attached":
+        name(named.artifacts, fact.artifact_id);
+        name(named.comments, fact.comment_id);
+        break;
+      case "session.updated":
+        name(named.sessions, fact.session.id);
+        name(named.steps, fact.session.step_id);
+        break;
+      case "tool_call.recorded":
+        name(named.sessions, fact.call.agent_session_id);
+        name(named.steps, fact.call.step_id);
+        break;
+      case "log":
+        name(named.steps, fact.step_id);
+        name(named.comments, logCommentId(fact, fact.level));
+        break;
+    }
+  }
+  return named;
+}

@@ -1,0 +1,84 @@
+import { eq, sql } from "drizzle-orm";
+import type { AcceptedFact } from "../contract/fact.js";
+import type { Connection, Database } from "./database.js";
+import type { EventLine } from "./event-file.js";
+import { tellAccepted, tellFacts } from "./projection.js";
+import { type ExecutionFacts, type Settlement, tellSettlement } from "./projection-correct.js";
+import { findRun, insertRun, lockRun } from "./projection-load.js";
+import { appendRunFile, parseLines, readRunFile } from "./run-folder.js";
+import { runs } from "./schema.js";
+import { storable } from "./storable.js";
+
+const LATE = "late.jsonl";
+
+/** Keep what the API told of a closed run: no history has it. */
+export async function appendLateFact(projectPath: string, fact: AcceptedFact): Promise<void> {
+  await appendRunFile(projectPath, fact.run_id, LATE, `${JSON.stringify(fact)}\n`);
+}
+
+/** What `appendLateFact` has kept, in its order. */
+export async function readLateFacts(projectPath: string, runId: string): Promise<AcceptedFact[]> {
+  const text = await readRunFile(projectPath, runId, LATE);
+  return parseLines(text ?? "").filter((line) => isLateFact(line, runId));
+}
+
+function isLateFact(line: unknown, runId: string): line is AcceptedFact {
+  return typeof line === "object" && line !== null && "type" in line && "at" in line && "run_id" in line && line.run_id === runId;
+}
+
+export interface Recorded {
+  runId: string;
+  /** The replayed facts of every execution, oldest first. */
+  executions: readonly ExecutionFacts[];
+  /** Lines of the run folder's `events.jsonl`; null when that is missing. */
+  events: readonly EventLine[] | null;
+  late: readonly AcceptedFact[];
+  /** Set when the last execution was closed without a final fact. */
+  settled?: (Settlement & { execution: string }) | undefined;
+}
+
+export interface Rebuilt {
+  /** False when the run is deleted, its project is gone, or its first fact is missing. */
+  rebuilt: boolean;
+  /** True when events got new numbers, because the file of them is missing or has a gap. */
+  renumbered: boolean;
+}
+
+/**
+ * Make a run's rows again after schema `mirror` was dropped and recreated. Events keep their numbers, keys and
+ * times as the run folder has them; what the folder does not have is numbered after them.
+ */
+export async function rebuildRun(db: Database, recorded: Recorded): Promise<Rebuilt> {
+  const { runId, executions, settled } = recorded;
+  return db.orm.transaction(async (tx) => {
+    await lockRun(tx, runId);
+    const begin = executions.flatMap(({ facts }) => facts).find((fact) => fact.type === "run.created");
+    const run = (await findRun(tx, runId)) ?? (begin ? await insertRun(tx, storable(begin).run) : null);
+    if (run === null || run === "deleted") return { rebuilt: false, renumbered: false };
+
+    const kept = withoutGap(recorded.events ?? []);
+    if (run.eventSeq === 0) await putEvents(tx, runId, kept);
+    for (const { execution, facts } of executions) {
+      const sorted = facts.map(storable).sort((a, b) => a.seq - b.seq);
+      await tellFacts(tx, runId, execution, sorted, { rebuilding: true });
+    }
+    if (settled) await tellSettlement(tx, runId, settled.execution, settled);
+    for (const fact of recorded.late) await tellAccepted(tx, storable(fact), { rebuilding: true });
+    return { rebuilt: true, renumbered: recorded.events === null || kept.length < recorded.events.length };
+  });
+}
+
+function withoutGap(lines: readonly EventLine[]): EventLine[] {
+  return lines.filter((line, i) => line.seq === i + 1);
+}
+
+async function putEvents(tx: Connection, runId: string, lines: readonly EventLine[]): Promise<void> {
+  if (lines.length === 0) return;
+  await tx.execute(sql`
+    insert into mirror.events (run_id, seq, key, type, data, at)
+    select ${runId}, seq, key, type, data, at
+    from jsonb_to_recordset(${JSON.stringify(storable(lines))}::jsonb) as (seq int, key text, type text, data jsonb, at timestamptz)
+    order by seq
+    on conflict do nothing`);
+  await tx.update(runs).set({ eventSeq: lines.length }).where(eq(runs.id, runId));
+}
