@@ -2,10 +2,9 @@ import type { Client } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import type { temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
-import type { Fact } from "../contract/fact.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { Database } from "../db/database.js";
-import { appendEvents } from "../db/event-file.js";
+import { appendEventFile } from "../db/event-file.js";
 import { markSettled, projectPathOf } from "../db/executions.js";
 import { correctRun, settleRun } from "../db/projection.js";
 import { writeRunFile } from "../db/run-folder.js";
@@ -39,7 +38,7 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
     return null;
   });
   if (facts) {
-    const differing = await correctRun(db, runId, [{ execution, facts: withFinal(facts) }]);
+    const differing = await correctRun(db, runId, [{ execution, facts }]);
     if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
   }
   if (!facts?.some(({ type }) => type === "run.finished")) {
@@ -51,15 +50,10 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
   if (project) {
     await writeRunFile(project, runId, "history.json", JSON.stringify(historyToJSON(history)));
     await writeRunFile(project, runId, "facts.jsonl", (facts ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(""));
-    await appendEvents(db, runId, project);
+    await appendEventFile(db, project, runId);
   }
   await deps.forget(runId);
   await markSettled(db, runId, execution);
-}
-
-/** The ending is told by the close gate and once more by the workflow; one of them is enough. */
-function withFinal(facts: Fact[]): Fact[] {
-  return facts;
 }
 
 /** What Temporal says of an execution that ended without a word of its own. */

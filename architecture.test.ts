@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { expect, test } from "vitest";
+
+/**
+ * Which folders each folder may import. `type:` allows `import type` alone. Files at the top (`config`,
+ * `payload-codec`, `package-root`) count as folders of their own name.
+ */
+const mayImport: Record<string, readonly string[]> = {
+  contract: [],
+  definition: ["contract"],
+  sdk: ["contract", "type:activities"],
+  workflows: ["contract", "sdk", "type:activities"],
+  db: ["contract", "package-root"],
+  activities: ["contract", "db"],
+  worker: ["contract", "sdk", "activities", "definition", "db", "config", "payload-codec", "package-root", "type:workflows"],
+  api: ["contract", "definition", "db", "config", "package-root", "type:workflows"],
+  bench: ["*"],
+  local: ["*"],
+  test: ["*"],
+};
+
+/** Packages that only some folders may import. */
+const onlyIn: Record<string, readonly string[]> = {
+  express: ["api", "local", "test"],
+  "drizzle-orm": ["db"],
+  pg: ["db", "api", "test", "local", "bench"],
+  "simple-git": ["activities"],
+  "@temporalio/worker": ["worker", "bench", "test"],
+  "@temporalio/workflow": ["sdk", "workflows", "worker", "bench", "test"],
+  "@temporalio/activity": ["activities", "worker", "bench", "test"],
+};
+
+/** Code that Temporal's sandbox runs: no Node in it. */
+const sandboxed = ["contract", "sdk", "workflows"];
+
+test.each(Object.keys(mayImport))("%s imports only what it may", (folder) => {
+  const allowed = mayImport[folder] ?? [];
+  const strays = importsOf(folder).filter(({ kind, to, path }) => {
+    if (!path.startsWith(".") || allowed.includes("*") || to === folder || allowed.includes(to)) return false;
+    return !(kind === "type" && allowed.includes(`type:${to}`));
+  });
+
+  expect(strays).toEqual([]);
+});
+
+test.each(sandboxed)("%s reaches nothing of Node", (folder) => {
+  const strays = importsOf(folder).filter(({ path, kind }) => kind === "value" && path.startsWith("node:"));
+
+  expect(strays).toEqual([]);
+});
+
+test("each package stays where it belongs", () => {
+  const strays = Object.keys(mayImport)
+    .flatMap(importsOf)
+    .filter(({ path, file, kind }) => {
+      const [name] = Object.keys(onlyIn).filter((known) => path === known || path.startsWith(`${known}/`));
+      return kind === "value" && name && !onlyIn[name]?.includes(file.split("/")[0] ?? "");
+    });
+
+  expect(strays).toEqual([]);
+});
+
+test("nothing but the product's own entries imports local", () => {
+  const strays = ["contract", "sdk", "definition", "workflows", "activities", "db", "worker", "api"]
+    .flatMap(importsOf)
+    .filter(({ to, path }) => path.startsWith(".") && to === "local");
+
+  expect(strays).toEqual([]);
+});
+
+function importsOf(folder: string) {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.tsx?$/.test(name) && !/\.test\.tsx?$/.test(name))
+    .flatMap((name) => {
+      const file = join(folder, name);
+      const found = readFileSync(file, "utf8").matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from "([^"]+)"/gm);
+      return [...found].map(([, type, path = ""]) => ({
+        file,
+        kind: type ? "type" : "value",
+        path,
+        to: path.startsWith(".") ? (normalize(join(dirname(file), path)).split("/")[0] ?? "").replace(/\.js$/, "") : path,
+      }));
+    });
+}
