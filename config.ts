@@ -9,15 +9,25 @@ const Environment = z.object({
   LONGHAUL_PORT: Port.default(3456),
   LONGHAUL_HOST: z.string().default("127.0.0.1"),
   LONGHAUL_HOME: z.string().min(1).optional(),
+  /** Names, besides its own address, by which the API may be called, with commas between them: behind a proxy, in a network of containers. */
+  LONGHAUL_ALLOWED_HOSTS: z.string().default(""),
   LONGHAUL_TOKEN: z.string().min(16).optional(),
   LONGHAUL_AUTH: z.enum(["token", "off"]).default("token"),
   LONGHAUL_LOG: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** Port of Temporal's own page. */
   LONGHAUL_TEMPORAL_UI_PORT: Port.default(8233),
+  /** Where Temporal's page is, when the server of TEMPORAL_ADDRESS has one; runs link to it. */
+  LONGHAUL_TEMPORAL_UI_URL: z.url().optional(),
   /** The `temporal` binary to use instead of looking for one. */
   LONGHAUL_TEMPORAL_BIN: z.string().min(1).optional(),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, "must begin with postgres:// or postgresql://").optional(),
-  TEMPORAL_ADDRESS: z.string().regex(/^[^:/]+:\d+$/, "must be host:port").optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgres:// or postgresql://")
+    .optional(),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^:/]+:\d+$/, "must be host:port")
+    .optional(),
   TEMPORAL_NAMESPACE: z.string().default("default"),
   TEMPORAL_API_KEY: z.string().optional(),
   TEMPORAL_TLS: z.enum(["on", "off"]).default("off"),
@@ -32,10 +42,13 @@ export interface Config {
   host: string;
   /** Where everything is kept that is not in a project: data of the servers, worktrees, journal, keys. */
   home: string;
+  /** Lower case, without a port. */
+  allowedHosts: string[];
   token: string | undefined;
   auth: "token" | "off";
   log: string;
   temporalUiPort: number;
+  temporalUiUrl: string | undefined;
   temporalBin: string | undefined;
   databaseUrl: string | undefined;
   temporalAddress: string | undefined;
@@ -64,10 +77,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: e.LONGHAUL_PORT,
     host: e.LONGHAUL_HOST,
     home: e.LONGHAUL_HOME ?? join(homedir(), ".longhaul"),
+    allowedHosts: e.LONGHAUL_ALLOWED_HOSTS.toLowerCase().split(",").map((name) => name.trim()).filter(Boolean),
     token: e.LONGHAUL_TOKEN,
     auth: e.LONGHAUL_AUTH,
     log: e.LONGHAUL_LOG,
     temporalUiPort: e.LONGHAUL_TEMPORAL_UI_PORT,
+    temporalUiUrl: e.LONGHAUL_TEMPORAL_UI_URL,
     temporalBin: e.LONGHAUL_TEMPORAL_BIN,
     databaseUrl: e.DATABASE_URL,
     temporalAddress: e.TEMPORAL_ADDRESS,

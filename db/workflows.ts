@@ -1,0 +1,216 @@
+import { and, count, desc, eq, ilike, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { ConflictError, NotFoundError } from "../contract/errors.js";
+import type { Json } from "../contract/json.js";
+import type { PageQuery } from "../contract/page.js";
+import type { Program } from "../contract/run-spec.js";
+import { Dialect, type Workflow } from "../contract/workflow.js";
+import type { Database } from "./database.js";
+import { type Listed, momentAndId, numberOf, sliceOf, toPage } from "./page.js";
+import { runs, workflows, workflowVersions } from "./schema.js";
+import { iso } from "./time.js";
+
+type WorkflowRow = typeof workflows.$inferSelect;
+
+export interface WorkflowFilter extends PageQuery {
+  /** Workflows of this project and the built-in ones. */
+  project_id?: string | undefined;
+  is_active?: boolean | undefined;
+  /** Part of a name, slug or description, in any case. */
+  q?: string | undefined;
+}
+
+/** One content a workflow has had. */
+export interface WorkflowVersion {
+  workflow_id: string;
+  revision: number;
+  hash: string;
+  /** Whether it could be loaded, and so can be run. */
+  loaded: boolean;
+  created_at: string;
+}
+
+/** Newest first; archived ones are left out. */
+export async function listWorkflows(db: Database, filter: WorkflowFilter): Promise<Listed<Workflow>> {
+  const { limit, offset } = sliceOf(filter);
+  const from = filter.cursor === undefined ? undefined : momentAndId(filter.cursor);
+  const like = filter.q === undefined ? undefined : `%${escapeLike(filter.q)}%`;
+  const wanted: (SQL | undefined)[] = [
+    isNull(workflows.archivedAt),
+    filter.project_id === undefined ? undefined : or(eq(workflows.projectId, filter.project_id), isNull(workflows.projectId)),
+    filter.is_active === undefined ? undefined : eq(workflows.isActive, filter.is_active),
+    like === undefined
+      ? undefined
+      : or(ilike(workflows.name, like), ilike(workflows.slug, like), ilike(workflows.description, like)),
+  ];
+  const older = from && or(lt(workflows.createdAt, from.at), and(eq(workflows.createdAt, from.at), lt(workflows.id, from.id)));
+  const rows = await db.orm
+    .select()
+    .from(workflows)
+    .where(and(...wanted, older))
+    .orderBy(desc(workflows.createdAt), desc(workflows.id))
+    .limit(limit)
+    .offset(offset);
+  const [all] = await db.orm
+    .select({ total: count() })
+    .from(workflows)
+    .where(and(...wanted));
+  const stats = await statsOf(
+    db,
+    rows.map((row) => row.id),
+  );
+  return toPage(filter, {
+    rows,
+    total: all?.total ?? 0,
+    placeOf: (row) => [iso(row.createdAt), row.id],
+    toItem: (row) => toWorkflow(row, stats.get(row.id)),
+  });
+}
+
+/**
+ * The workflow with this id, or with this slug in the project; without a project the slug must be unique.
+ *
+ * @throws {NotFoundError}
+ * @throws {ConflictError} `ambiguous` when several projects have the slug.
+ */
+export async function getWorkflow(db: Database, idOrSlug: string, projectId?: string): Promise<Workflow> {
+  const named = and(eq(workflows.slug, idOrSlug), isNull(workflows.archivedAt));
+  return pick(db, idOrSlug, projectId, await candidates(db, or(eq(workflows.id, idOrSlug), named)));
+}
+
+/** As `getWorkflow`, by id, slug or name, and never an archived one: what a start may say. */
+export async function findWorkflow(db: Database, idSlugOrName: string, projectId?: string): Promise<Workflow> {
+  const named = or(eq(workflows.id, idSlugOrName), eq(workflows.slug, idSlugOrName), eq(workflows.name, idSlugOrName));
+  return pick(db, idSlugOrName, projectId, await candidates(db, and(named, isNull(workflows.archivedAt))));
+}
+
+/** Newest first. */
+export async function listVersions(db: Database, workflowId: string, query: PageQuery): Promise<Listed<WorkflowVersion>> {
+  const { limit, offset } = sliceOf(query);
+  const ofWorkflow = eq(workflowVersions.workflowId, workflowId);
+  const older = query.cursor === undefined ? undefined : lt(workflowVersions.revision, numberOf(query.cursor));
+  const { workflowId: workflow_id, revision, hash, createdAt, program } = workflowVersions;
+  const rows = await db.orm
+    .select({ workflow_id, revision, hash, createdAt, loaded: sql<boolean>`${program} is not null` })
+    .from(workflowVersions)
+    .where(and(ofWorkflow, older))
+    .orderBy(desc(revision))
+    .limit(limit)
+    .offset(offset);
+  const [all] = await db.orm.select({ total: count() }).from(workflowVersions).where(ofWorkflow);
+  return toPage(query, {
+    rows,
+    total: all?.total ?? 0,
+    placeOf: (row) => [row.revision],
+    toItem: ({ createdAt: at, ...version }) => ({ ...version, created_at: iso(at) }),
+  });
+}
+
+/** A revision's definition as it was written: a JSON value for JSON, else the text. Null when there is none. */
+export async function getDefinition(db: Database, { id, revision, type }: Workflow): Promise<Json> {
+  const [row] = await db.orm
+    .select({ source: workflowVersions.source })
+    .from(workflowVersions)
+    .where(and(eq(workflowVersions.workflowId, id), eq(workflowVersions.revision, revision)));
+  if (!row) return null;
+  return type === "json" ? JSON.parse(row.source) : row.source;
+}
+
+/** What a revision runs; null when that revision was never loaded. */
+export async function getProgram(db: Database, workflowId: string, revision: number): Promise<Program | null> {
+  const [row] = await db.orm
+    .select({ program: workflowVersions.program })
+    .from(workflowVersions)
+    .where(and(eq(workflowVersions.workflowId, workflowId), eq(workflowVersions.revision, revision)));
+  // The loader wrote this column; its shape is the type's.
+  return (row?.program ?? null) as Program | null;
+}
+
+async function candidates(db: Database, wanted: SQL | undefined): Promise<WorkflowRow[]> {
+  return await db.orm.select().from(workflows).where(wanted).orderBy(workflows.createdAt);
+}
+
+/** Id before slug before name; of several projects' workflows the asked project's own before a built-in one. */
+async function pick(db: Database, name: string, projectId: string | undefined, rows: WorkflowRow[]): Promise<Workflow> {
+  const usable = rows.filter((row) => projectId === undefined || row.projectId === projectId || row.projectId === null);
+  const byId = usable.filter((row) => row.id === name);
+  const found = byId.length > 0 ? byId : preferred(usable, name, projectId);
+  const [row] = found;
+  if (!row) throw new NotFoundError("workflow", name);
+  if (found.length > 1) {
+    throw new ConflictError(
+      `${found.length} workflows are called ${name}. Name the project, or the workflow by its id.`,
+      "ambiguous",
+    );
+  }
+  return toWorkflow(row, (await statsOf(db, [row.id])).get(row.id));
+}
+
+function preferred(rows: WorkflowRow[], name: string, projectId: string | undefined): WorkflowRow[] {
+  const bySlug = rows.filter((row) => row.slug === name);
+  const named = bySlug.length > 0 ? bySlug : rows;
+  const own = named.filter((row) => projectId !== undefined && row.projectId === projectId);
+  return own.length > 0 ? own : named;
+}
+
+interface Stats {
+  executions: number;
+  successful: number;
+  finished: number;
+  average: number | null;
+}
+
+async function statsOf(db: Database, ids: string[]): Promise<Map<string, Stats>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.orm
+    .select({
+      id: runs.workflowId,
+      executions: count(),
+      successful: sql<number>`(count(*) filter (where ${runs.status} = 'completed'))::int`,
+      finished: sql<number>`(count(*) filter (where ${runs.status} in ('completed', 'failed', 'cancelled', 'timed_out')))::int`,
+      average: sql<number | null>`
+        (avg(extract(epoch from ${runs.completedAt} - ${runs.startedAt}) * 1000) filter (where ${runs.status} = 'completed'))::float8`,
+    })
+    .from(runs)
+    .where(inArray(runs.workflowId, ids))
+    .groupBy(runs.workflowId);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+function toWorkflow(row: WorkflowRow, stats: Stats | undefined): Workflow {
+  return {
+    id: row.id,
+    project_id: row.projectId,
+    name: row.name,
+    slug: row.slug,
+    description: row.description,
+    type: row.type,
+    dialect: Dialect.parse(row.dialect),
+    path: row.filePath,
+    revision: row.revision,
+    version: row.version,
+    phases: row.phases,
+    args_schema: row.argsSchema,
+    config: row.config,
+    timeout_ms: row.timeoutMs,
+    tags: row.tags,
+    author: row.author,
+    enabled: row.isActive,
+    is_active: row.isActive,
+    is_template: row.isTemplate,
+    source: row.source,
+    load_error: row.loadError,
+    stats: {
+      executions: stats?.executions ?? 0,
+      successful: stats?.successful ?? 0,
+      success_rate: stats && stats.finished > 0 ? stats.successful / stats.finished : null,
+      average_duration_ms: stats?.average == null ? null : Math.max(0, Math.round(stats.average)),
+    },
+    created_at: iso(row.createdAt),
+    updated_at: iso(row.updatedAt),
+  };
+}
+
+/** Text that `like` takes literally. */
+export function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, (character) => `\\${character}`);
+}
