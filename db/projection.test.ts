@@ -14,18 +14,7 @@ beforeAll(async () => {
   const database = await testDatabase();
   drop = database.drop;
   db = openDatabase(database.url);
-  await db.orm.insert(table.projects).values({ id: "prj_1", name: "shop", path: "/project" });
-  await db.orm
-    .insert(table.workflows)
-    .values({
-      id: "wfl_1",
-      projectId: "prj_1",
-      name: "deliver",
-      slug: "deliver",
-      type: "code",
-      dialect: "typescript",
-      source: "file",
-    });
+  await told.prepare(db);
 });
 
 afterAll(async () => {
@@ -429,7 +418,6 @@ test("a hundred facts are written in well under a tenth of a second", async () =
   await applyFacts(db, "run_q", "e1", facts.slice(1));
   const took = performance.now() - before;
 
-  console.info(`100 facts: ${took.toFixed(1)} ms`);
   expect(took).toBeLessThan(500);
 });
 

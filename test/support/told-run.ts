@@ -2,6 +2,9 @@ import type { AgentSessionRow, ToolCallRow } from "../../contract/agent-session.
 import type { ArtifactRow } from "../../contract/artifact.js";
 import type { AcceptedFact, CommentRow, Fact, FactBody, RunHeader, StepRef } from "../../contract/fact.js";
 
+import type { Database } from "../../db/database.js";
+import { projects, workflows } from "../../db/schema.js";
+
 /** A moment of the story that tests tell: so many seconds after it began. */
 export function second(n: number): string {
   return new Date(Date.UTC(2025, 0, 25, 10, 0, n)).toISOString();
@@ -205,4 +208,11 @@ export function eventfulRun(runId: string, execution: string): Fact[] {
     { type: "run.git", commit_sha: "a".repeat(40), pr_url: "https://github.com/acme/shop/pull/12" },
     finished("completed", { pr: 12 }),
   ]);
+}
+
+/** The project and the workflow that the runs told here are of. */
+export async function prepare(db: Database): Promise<void> {
+  await db.orm.insert(projects).values({ id: "prj_1", name: "shop", path: "/project" });
+  const workflow = { id: "wfl_1", projectId: "prj_1", name: "deliver", slug: "deliver" };
+  await db.orm.insert(workflows).values({ ...workflow, type: "code", dialect: "typescript", source: "file" });
 }

@@ -1,0 +1,167 @@
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sql } from "drizzle-orm";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Fact } from "../contract/fact.js";
+import { testDatabase, testFolder } from "../test/support/stack.js";
+import * as told from "../test/support/told-run.js";
+import { type Database, openDatabase } from "./database.js";
+import { appendEventFile, readEventFile } from "./event-file.js";
+import { recreateMirror } from "./migrate.js";
+import { applyAccepted, applyFacts, deleteRun } from "./projection.js";
+import { settleRun } from "./projection-correct.js";
+import { appendLateFact, readLateFacts, rebuildRun } from "./rebuild.js";
+import { runFolder } from "./run-folder.js";
+
+let db: Database;
+let url: string;
+let drop: () => Promise<void>;
+const project = testFolder();
+
+beforeAll(async () => {
+  ({ url, drop } = await testDatabase());
+  db = openDatabase(url);
+  await told.prepare(db);
+});
+
+afterAll(async () => {
+  await db.close();
+  await drop();
+});
+
+test("a mirror that was dropped is rebuilt row for row, cursors included", async () => {
+  const facts = await tellMixedRun("run_a");
+  const before = await mirrorOf("run_a");
+
+  await recreateMirror(url);
+  const rebuilt = await rebuildRun(db, await recorded("run_a", facts));
+
+  expect(rebuilt).toEqual({ rebuilt: true, renumbered: false });
+  expect(await mirrorOf("run_a")).toEqual(before);
+});
+
+test("rebuilding twice changes nothing", async () => {
+  const facts = told.eventfulRun("run_a", "e1");
+  const before = await mirrorOf("run_a");
+  await rebuildRun(db, await recorded("run_a", facts));
+
+  expect(await mirrorOf("run_a")).toEqual(before);
+});
+
+test("without its file of events a run is numbered anew, and that is said", async () => {
+  const facts = await tellMixedRun("run_b");
+  await recreateMirror(url);
+
+  const rebuilt = await rebuildRun(db, { runId: "run_b", executions: [{ execution: "e1", facts }], events: null, late: [] });
+
+  expect(rebuilt).toEqual({ rebuilt: true, renumbered: true });
+  expect((await mirrorOf("run_b")).events).toHaveLength(22);
+});
+
+test("a run that was terminated is settled again", async () => {
+  const facts = told.narration("run_s", "e1", [
+    told.created("run_s"),
+    told.status("running"),
+    told.stepStarted("run_s", 1, "lint"),
+  ]);
+  const settled = {
+    execution: "e1",
+    status: "failed" as const,
+    error: { type: "Terminated", message: "Ended." },
+    at: told.second(30),
+  };
+  await applyFacts(db, "run_s", "e1", facts);
+  await settleRun(db, "run_s", "e1", settled);
+  await appendEventFile(db, project, "run_s");
+  const before = await mirrorOf("run_s");
+
+  await recreateMirror(url);
+  await rebuildRun(db, { ...(await recorded("run_s", facts)), settled });
+
+  expect(await mirrorOf("run_s")).toEqual(before);
+});
+
+test("a deleted run stays deleted", async () => {
+  const facts = await tellMixedRun("run_d");
+  await deleteRun(db, "run_d");
+
+  expect(await rebuildRun(db, await recorded("run_d", facts))).toEqual({ rebuilt: false, renumbered: false });
+});
+
+test("the file of events takes up where it ended, also after a crash in mid line", async () => {
+  const facts = told.eventfulRun("run_f", "e1");
+  await applyFacts(db, "run_f", "e1", facts.slice(0, 6));
+  await appendEventFile(db, project, "run_f");
+  const file = join(runFolder(project, "run_f"), "events.jsonl");
+  const whole = await readFile(file, "utf8");
+  await applyFacts(db, "run_f", "e1", facts);
+  await appendFile(file, '{"seq":6,"key":"e1:');
+
+  expect(await appendEventFile(db, project, "run_f")).toBe(22);
+  expect((await readFile(file, "utf8")).startsWith(whole)).toBe(true);
+  expect((await readEventFile(project, "run_f"))?.map(({ seq }) => seq)).toEqual(Array.from({ length: 22 }, (_, i) => i + 1));
+
+  await writeFile(file, "");
+  expect(await appendEventFile(db, project, "run_f")).toBe(22);
+});
+
+/** A run with narration, words of the API while it was open, and words of the API when it was closed. */
+async function tellMixedRun(runId: string): Promise<Fact[]> {
+  const facts = told.eventfulRun(runId, "e1");
+  await applyAccepted(db, told.accepted(runId, told.created(runId)));
+  await applyFacts(db, runId, "e1", facts.slice(0, 9));
+  await applyFacts(db, runId, "e1", facts.slice(4, 20));
+  await applyFacts(db, runId, "e1", facts.slice(20));
+  const late = [
+    told.accepted(runId, told.comment(runId, `cmt_${runId}`, "Well done", { created_by: "local" }), told.second(50)),
+    told.accepted(runId, told.artifact(runId, `art_${runId}`), told.second(51)),
+    told.accepted(
+      runId,
+      { type: "artifact.attached", artifact_id: `art_${runId}`, comment_id: `cmt_${runId}`, request: "att_1" },
+      told.second(52),
+    ),
+  ];
+  for (const fact of late) {
+    await applyAccepted(db, fact);
+    await appendLateFact(project, fact);
+  }
+  await appendEventFile(db, project, runId);
+  return facts;
+}
+
+async function recorded(runId: string, facts: Fact[]) {
+  const events = await readEventFile(project, runId);
+  return { runId, executions: [{ execution: "e1", facts }], events, late: await readLateFacts(project, runId) };
+}
+
+/** All rows of a run, without the numbers that count rows of all runs. */
+async function mirrorOf(runId: string) {
+  const own: Record<string, string> = { events: "id, xid", log_chunks: "id", runs: "none" };
+  const rowsOf = async (name: string) => {
+    const column = name === "runs" ? "id" : name === "step_attempts" ? "step_id" : "run_id";
+    const without = (own[name] ?? "none").split(", ");
+    const pattern = name === "step_attempts" ? `${runId}-%` : runId;
+    const { rows } = await db.orm.execute<Record<string, unknown>>(
+      sql`select to_jsonb(t) - ${sql.param(without)}::text[] as row from ${sql.identifier("mirror")}.${sql.identifier(name)} t
+          where ${sql.identifier(column)} like ${pattern} order by 1`,
+    );
+    return rows.map(({ row }) => row);
+  };
+  const names = [
+    "runs",
+    "executions",
+    "facts",
+    "steps",
+    "step_attempts",
+    "agent_sessions",
+    "tool_calls",
+    "comments",
+    "artifacts",
+    "checkpoints",
+    "log_chunks",
+    "events",
+  ];
+  const tables: Record<string, unknown[]> = {};
+  for (const name of names) tables[name] = await rowsOf(name);
+  return tables;
+}
