@@ -159,7 +159,7 @@ function agent(prompt: string, input: Partial<AgentInput> = {}, limits: Partial<
     input: { provider: "claude", prompt, ...input },
   };
   const environment = new MockActivityEnvironment({ activityId: String(++activity) }, { logger: new DefaultLogger("ERROR") });
-  return environment.run<[], Outcome<AgentValue>>(() => createAgentActivity(deps)(call));
+  return environment.run(() => createAgentActivity(deps)(call)) as Promise<Outcome<AgentValue>>;
 }
 
 function transcript(): string {
