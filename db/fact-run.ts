@@ -44,6 +44,7 @@ export function newRun(header: RunHeader): RunRow {
     temporalRunId: null,
     statusSeq: 0,
     pendingRequest: null,
+    pendingAt: null,
     eventSeq: 0,
     startedAt: null,
     completedAt: null,
@@ -59,7 +60,7 @@ export function enterExecution(rows: RunRows, execution: string): void {
   const { run } = rows;
   run.temporalRunId = execution;
   run.statusSeq = 0;
-  run.pendingRequest = null;
+  awaitNothing(run);
   rows.changed.add(run);
 }
 
@@ -73,12 +74,14 @@ export function setStatus(rows: RunRows, fact: Told<"run.status">): void {
   if (fact.seq === undefined) {
     if (isFinished(run.status)) return;
     run.pendingRequest = fact.request ?? null;
+    run.pendingAt = new Date(fact.at);
   } else {
     if (!speaksForRun(run, fact) || fact.seq < run.statusSeq) return;
     // What was told before the run heard of the request does not undo what the API has answered.
     const confirms = fact.request === run.pendingRequest || fact.status === run.status;
-    if (run.pendingRequest !== null && !confirms) return;
-    run.pendingRequest = null;
+    const later = run.pendingAt !== null && new Date(fact.at) > run.pendingAt;
+    if (run.pendingRequest !== null && !confirms && !later) return;
+    awaitNothing(run);
     run.statusSeq = fact.seq;
   }
 
@@ -90,6 +93,11 @@ export function setStatus(rows: RunRows, fact: Told<"run.status">): void {
   if (fact.status === "running") run.startedAt ??= at;
   if (fact.status === "cancelled") run.cancelledAt = at;
   touch(rows, run, at);
+}
+
+function awaitNothing(run: RunRow): void {
+  run.pendingRequest = null;
+  run.pendingAt = null;
 }
 
 function reopen(run: RunRow): void {
@@ -107,7 +115,7 @@ export function finish(rows: RunRows, fact: Told<"run.finished">): void {
   const at = new Date(fact.at);
   run.status = fact.status;
   run.statusSeq = seq;
-  run.pendingRequest = null;
+  awaitNothing(run);
   run.output = fact.output;
   run.error = fact.error;
   run.waitingFor = null;

@@ -6,8 +6,8 @@ import { applyToRows } from "./fact-apply.js";
 import { type RunRow, type RunRows, rowsOf, type Told } from "./fact-rows.js";
 import { enterExecution, newRun, SETTLED } from "./fact-run.js";
 import { closeSteps } from "./fact-step.js";
-import { closingEvent, eventsOf, tellFacts } from "./projection.js";
 import { existingUsers, findRun, loadAllRows, loadRows, lockRun, namedIn } from "./projection-load.js";
+import { closingEvent, eventsOf, tellFacts } from "./projection-tell.js";
 import { appendEvents, writeRows } from "./projection-write.js";
 import {
   agentSessions,
@@ -31,7 +31,8 @@ export interface ExecutionFacts {
  * Hold the rows of a closed run against its histories' replay, and put right what facts that never became
  * true have left. One event `workflow.execution.corrected` tells of it when rows differed.
  *
- * @param byExecution the replayed facts of every execution of the run, oldest first.
+ * @param byExecution the replayed facts of every execution of the run, oldest first. With some of them left out, rows
+ *   that no other telling has touched are not looked at.
  * @returns the numbers of the facts that were told otherwise; empty when all was right, or the run is deleted.
  */
 export async function correctRun(db: Database, runId: string, byExecution: readonly ExecutionFacts[]): Promise<number[]> {
@@ -39,21 +40,24 @@ export async function correctRun(db: Database, runId: string, byExecution: reado
     execution,
     facts: facts.map(storable).sort((a, b) => a.seq - b.seq),
   }));
-  return db.orm.transaction(async (tx) => {
-    for (const { execution, facts } of replayed) await tellFacts(tx, runId, execution, facts);
-    const run = await findRun(tx, runId);
-    if (run === null || run === "deleted") return [];
+  return db.orm.transaction((tx) => tellCorrection(tx, runId, replayed));
+}
 
-    const differing: number[] = [];
-    for (const { execution, facts } of replayed) differing.push(...(await differingSeqs(tx, runId, execution, facts)));
-    if (differing.length > 0) await correctRows(tx, run, replayed, differing);
-    const names = replayed.map(({ execution }) => execution);
-    if (names.length > 0) {
-      const mine = and(eq(executions.runId, runId), inArray(executions.execution, names));
-      await tx.update(executions).set({ settledAt: new Date() }).where(mine);
-    }
-    return differing;
-  });
+/** `correctRun` inside a transaction, for facts that are storable and in order of `seq`. */
+export async function tellCorrection(tx: Connection, runId: string, replayed: readonly ExecutionFacts[]): Promise<number[]> {
+  for (const { execution, facts } of replayed) await tellFacts(tx, runId, execution, facts);
+  const run = await findRun(tx, runId);
+  if (run === null || run === "deleted") return [];
+
+  const differing: number[] = [];
+  for (const { execution, facts } of replayed) differing.push(...(await differingSeqs(tx, runId, execution, facts)));
+  if (differing.length > 0) await correctRows(tx, run, replayed, differing);
+  const names = replayed.map(({ execution }) => execution);
+  if (names.length > 0) {
+    const mine = and(eq(executions.runId, runId), inArray(executions.execution, names));
+    await tx.update(executions).set({ settledAt: new Date() }).where(mine);
+  }
+  return differing;
 }
 
 /** Facts that were told otherwise at some time, or are not in the replay at all. The digests then are the replay's. */
@@ -75,20 +79,30 @@ async function differingSeqs(tx: Connection, runId: string, execution: string, f
 
 async function correctRows(tx: Connection, run: RunRow, replayed: readonly ExecutionFacts[], seqs: number[]): Promise<void> {
   const there = await loadAllRows(tx, run);
-  const right = await foldRows(tx, there, replayed);
-  if (right === null) return;
+  const right = (await isWhole(tx, run.id, replayed)) ? await foldRows(tx, there, replayed) : null;
+  if (right === null) return announce(tx, there, seqs);
 
   const stale = await deleteStale(tx, there, right);
   markDifferent(right, there);
   if (right.changed.size === 0 && !stale) return;
 
   right.run.eventSeq = run.eventSeq;
-  const at = right.run.updatedAt.toISOString();
+  await announce(tx, right, seqs);
+}
+
+/** Write the changed rows, and the one event that says so. */
+async function announce(tx: Connection, rows: RunRows, seqs: number[]): Promise<void> {
+  const { run } = rows;
   const data = { execution_id: run.id, project_id: run.projectId, seqs };
-  const key = `corrected:${run.eventSeq + 1}`;
-  await appendEvents(tx, right, [{ key, type: "workflow.execution.corrected", data, at }]);
-  right.changed.add(right.run);
-  await writeRows(tx, right);
+  const event = { key: `corrected:${run.eventSeq + 1}`, type: "workflow.execution.corrected", data };
+  await appendEvents(tx, rows, [{ ...event, at: run.updatedAt.toISOString() }]);
+  await writeRows(tx, rows);
+}
+
+/** Whether the replay is of every execution that has told something. */
+async function isWhole(tx: Connection, runId: string, replayed: readonly ExecutionFacts[]): Promise<boolean> {
+  const told = await tx.select({ execution: executions.execution }).from(executions).where(eq(executions.runId, runId));
+  return told.every(({ execution }) => replayed.some((one) => one.execution === execution));
 }
 
 /** The rows as these facts alone make them, together with what the API has told of itself. */
@@ -120,7 +134,7 @@ async function foldRows(tx: Connection, there: RunRows, replayed: readonly Execu
 }
 
 /** Columns that say when and by which telling a row was set, not what it is. */
-const BOOKKEEPING = new Set(["updatedAt", "statusSeq", "execution", "eventSeq", "pendingRequest"]);
+const BOOKKEEPING = new Set(["updatedAt", "statusSeq", "execution", "eventSeq", "pendingRequest", "pendingAt"]);
 
 function markDifferent(right: RunRows, there: RunRows): void {
   right.changed.clear();
@@ -186,7 +200,7 @@ export async function settleRun(db: Database, runId: string, execution: string, 
   return db.orm.transaction((tx) => tellSettlement(tx, runId, execution, storable(settled)));
 }
 
-/** The same inside a transaction. */
+/** `settleRun` inside a transaction. */
 export async function tellSettlement(tx: Connection, runId: string, execution: string, settled: Settlement): Promise<boolean> {
   await lockRun(tx, runId);
   const run = await findRun(tx, runId);

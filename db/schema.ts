@@ -201,8 +201,9 @@ export const runs = mirror.table(
     temporalRunId: text("temporal_run_id"),
     /** The narrated place that last set the status: an earlier one told later does not. */
     statusSeq: integer("status_seq").notNull().default(0),
-    /** A status that a person asked for and narration has not confirmed: until then only that confirmation moves it. */
+    /** A status that a person asked for and narration has not confirmed: what was told before it does not move it. */
     pendingRequest: text("pending_request"),
+    pendingAt: moment("pending_at"),
     /** The last event's seq; the next event of this run gets the next number. */
     eventSeq: integer("event_seq").notNull().default(0),
     startedAt: moment("started_at"),
