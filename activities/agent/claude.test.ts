@@ -164,6 +164,12 @@ describe("Claude Code", { timeout: 30_000 }, () => {
     expect(conversation?.exchanges.map(({ prompt }) => prompt.slice(0, 8))).toEqual(["[[write ", "Continue"]);
   });
 
+  test("says so when the earlier session is none of this run's", async () => {
+    const end = await claude("[[say hi]]", { resume: "11111111-2222-8333-8444-555555555555" });
+
+    expect(end).toMatchObject({ status: "failed", failure: { type: "agent_failed", message: expect.stringContaining("session") } });
+  });
+
   test("names the missing binary and the way out", async () => {
     await expect(claude("[[say hi]]", { binary: "/nowhere/claude" })).rejects.toThrow("LONGHAUL_CLAUDE_BIN");
   });
