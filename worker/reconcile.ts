@@ -3,7 +3,7 @@ import { temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
 import { type Database, isUnavailable } from "../db/database.js";
 import { unnarratedRuns, unsettledExecutions } from "../db/executions.js";
-import { settleRun } from "../db/projection.js";
+import { settleRun } from "../db/projection-correct.js";
 import { mirrorNativePause } from "./native-pause.js";
 import { ENDLESS, endingOf, type SettleDeps, settle } from "./settle.js";
 

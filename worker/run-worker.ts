@@ -1,25 +1,156 @@
+import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
-import type { PayloadCodec } from "@temporalio/common";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import type { Logger } from "pino";
 import { createActivities } from "../activities/index.js";
 import { Journal } from "../activities/journal.js";
+import { createLogSink } from "../activities/log-sink.js";
 import { recoverJournal } from "../activities/recover.js";
 import { type Config, TASK_QUEUE } from "../config.js";
 import type { Fact } from "../contract/fact.js";
 import { recordAudit } from "../db/audit.js";
 import { openDatabase } from "../db/database.js";
-import { projectPathOf } from "../db/executions.js";
+import { projectPathOf, unsettledExecutions } from "../db/executions.js";
+import { activitiesCodeOf } from "../db/registry.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
 import { closeGate } from "./close-gate.js";
 import { NarrationWriter } from "./narration-writer.js";
 import { Reconciler } from "./reconcile.js";
 import { Replayer } from "./replayer.js";
+import { RunFolders } from "./run-folders.js";
 import { narrationSinks } from "./sinks.js";
 
+/** What a worker needs, every server's place known. */
+export type WorkerConfig = Config & { databaseUrl: string; temporalAddress: string };
+
 export interface RunningWorker {
-  /** Resolves when the worker has stopped, by `stop` or by itself. */
+  /** Resolves when it has stopped. */
   done: Promise<void>;
+  /** Takes no more work, lets what can be kept be kept, and ends. */
   stop(): Promise<void>;
+}
+
+/** Most workflow code in memory; a run that is not there is replayed when it goes on. */
+const CACHED_RUNS = 200;
+
+/**
+ * Start a worker: it settles what a dead one has left on this host, takes work, and keeps Postgres in step
+ * with Temporal.
+ */
+export async function runWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
+  const { home, temporalNamespace: namespace } = config;
+  installRuntime(log);
+  const dataConverter = { payloadCodecs: [await createPayloadCodec(home)] };
+  const access = {
+    address: config.temporalAddress,
+    ...(config.temporalTls ? { tls: true } : {}),
+    ...(config.temporalApiKey ? { apiKey: config.temporalApiKey } : {}),
+  };
+  const [connection, native] = await Promise.all([Connection.connect(access), NativeConnection.connect(access)]);
+  const client = new Client({ connection, namespace, dataConverter });
+  const db = openDatabase(config.databaseUrl);
+
+  await mkdir(join(home, "journal"), { recursive: true, mode: 0o700 });
+  const journal = new Journal(join(home, "journal"));
+  const replayer = new Replayer({ home, log });
+  const warn = (message: string, error: unknown) => log.warn({ error: String(error) }, message);
+  const logSink = createLogSink(db, { warn });
+  const folders = new RunFolders(db);
+  const onWritten = (runId: string, facts: readonly Fact[]) => folders.write(runId, facts);
+  const replay = async (runId: string, execution: string): Promise<Fact[]> =>
+    replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
+  const writer = new NarrationWriter({ db, replay, onWritten, log });
+
+  const activities = createActivities({
+    home,
+    journal,
+    log: logSink,
+    warn,
+    heartbeatMs: 2_000,
+    claudeBin: config.claudeBin,
+    githubApiUrl: config.githubApiUrl,
+    githubToken: config.githubToken,
+    loadCode: (hash) => activitiesCodeOf(db, hash),
+    closeGate: (final, signal) => closeGate({ db, writer, replay, onWritten }, final, signal),
+  });
+
+  const worker = await Worker.create({
+    connection: native,
+    namespace,
+    taskQueue: TASK_QUEUE,
+    workflowBundle: { codePath: builtFile("workflow-host.cjs") },
+    reuseV8Context: false,
+    maxCachedWorkflows: CACHED_RUNS,
+    stickyQueueScheduleToStartTimeout: "5 seconds",
+    maxHeartbeatThrottleInterval: "1 second",
+    defaultHeartbeatThrottleInterval: "1 second",
+    shutdownGraceTime: "1 second",
+    shutdownForceTime: "8 seconds",
+    dataConverter,
+    activities: activities.activities,
+    sinks: narrationSinks((fact, isReplaying) => {
+      if (fact.type === "forgery.refused" && !isReplaying) void audit(fact);
+      if (fact.type !== "forgery.refused" || fact.what !== "start") writer.tell(fact);
+    }),
+  });
+  const done = worker.run();
+
+  const forget = async (runId: string) => {
+    await journal.forget(runId);
+    folders.forget(runId);
+  };
+  const reconciler = new Reconciler({ db, client, replayer, forget, log, namespace });
+  void recover().catch((error: unknown) => log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"));
+  reconciler.start();
+
+  async function recover(): Promise<void> {
+    const open = await unsettledExecutions(db, { finished: false }).catch(() => []);
+    const openRuns = open.map(({ runId, execution }) => ({ workflowId: runId, runId: execution }));
+    const identity = `${process.pid}@${hostname()}`;
+    const recovered = await recoverJournal({
+      journal,
+      connection,
+      namespace,
+      dataConverter,
+      identity,
+      openRuns,
+      log: (message, data) => log.info(data, message),
+    });
+    if (recovered.completed + recovered.failed > 0) log.info({ ...recovered }, "settled what an earlier worker had left");
+  }
+
+  async function audit(fact: Fact & { type: "forgery.refused" }): Promise<void> {
+    log.warn({ run: fact.run_id, what: fact.what }, "a start or signal that Longhaul did not sign was refused");
+    await recordAudit(db, { user_id: null, action: "forgery.refused", subject: fact.run_id, data: { what: fact.what } }).catch(warnAudit);
+  }
+  const warnAudit = (error: unknown) => warn("audit not written", error);
+
+  return {
+    done,
+    async stop() {
+      if (worker.getState() === "RUNNING") worker.shutdown();
+      await done;
+      await reconciler.stop();
+      await writer.stop(2_000);
+      await logSink.flush(2_000);
+      await activities.stop();
+      replayer.stop();
+      await Promise.all([native.close(), connection.close(), db.close()]);
+    },
+  };
+}
+
+let installed = false;
+
+/** Temporal's runtime is one for the whole process; its messages go to our log. */
+function installRuntime(log: Logger): void {
+  if (installed) return;
+  installed = true;
+  const logger = new DefaultLogger("WARN", ({ level, message, meta }) => {
+    log[level === "ERROR" ? "error" : "warn"]({ ...meta, error: meta?.error ? String(meta.error) : undefined }, message);
+  });
+  Runtime.install({ logger, shutdownSignals: [] });
 }

@@ -2,13 +2,14 @@ import type { Client } from "@temporalio/client";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import type { temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
+import type { Fact } from "../contract/fact.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { Database } from "../db/database.js";
 import { appendEventFile } from "../db/event-file.js";
-import { markSettled, projectPathOf } from "../db/executions.js";
-import { correctRun, settleRun } from "../db/projection.js";
+import { executionsBefore, markSettled, projectPathOf } from "../db/executions.js";
+import { correctRun, settleRun } from "../db/projection-correct.js";
 import { writeRunFile } from "../db/run-folder.js";
-import { ReplayError, type Replayer } from "./replayer.js";
+import { type History, ReplayError, type Replayer } from "./replayer.js";
 
 export interface SettleDeps {
   db: Database;
@@ -26,34 +27,48 @@ export interface SettleDeps {
  * Does nothing while the execution is open.
  */
 export async function settle(deps: SettleDeps, runId: string, execution: string): Promise<void> {
-  const { db, client, replayer, log } = deps;
+  const { db, client, log } = deps;
   const handle = client.workflow.getHandle(runId, execution);
   const { status } = await handle.describe();
   if (status.name === "RUNNING" || status.name === "PAUSED") return;
 
   const history = await handle.fetchHistory();
-  const facts = await replayer.facts(runId, history).catch((error: unknown) => {
-    if (!(error instanceof ReplayError)) throw error;
-    log.error({ run: runId, error: error.message }, "the closed run does not replay: non-determinism, or code that does not end");
-    return null;
-  });
-  if (facts) {
-    const differing = await correctRun(db, runId, [{ execution, facts }]);
-    if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
-  }
-  if (!facts?.some(({ type }) => type === "run.finished")) {
-    const ending = endingOf(history, status.name);
-    await settleRun(db, runId, execution, ending);
-  }
+  const facts = await replayed(deps, runId, history);
+  if (!facts?.some(({ type }) => type === "run.finished")) await settleRun(db, runId, execution, endingOf(history, status.name));
 
   const project = await projectPathOf(db, runId);
   if (project) {
     await writeRunFile(project, runId, "history.json", JSON.stringify(historyToJSON(history)));
     await writeRunFile(project, runId, "facts.jsonl", (facts ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(""));
-    await appendEventFile(db, project, runId);
   }
+  if (facts) {
+    const differing = await correctRun(db, runId, [...(await earlier(deps, runId, execution)), { execution, facts }]);
+    if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
+  }
+  if (project) await appendEventFile(db, project, runId);
   await deps.forget(runId);
   await markSettled(db, runId, execution);
+}
+
+/** The facts of the run's executions before this one: a run that was reset or restored has several. */
+async function earlier(deps: SettleDeps, runId: string, execution: string): Promise<{ execution: string; facts: Fact[] }[]> {
+  const before = await executionsBefore(deps.db, runId, execution);
+  const told = [];
+  for (const other of before) {
+    const facts = await replayed(deps, runId, await deps.client.workflow.getHandle(runId, other).fetchHistory());
+    if (facts) told.push({ execution: other, facts });
+  }
+  return told;
+}
+
+async function replayed({ replayer, log }: SettleDeps, runId: string, history: History): Promise<Fact[] | null> {
+  try {
+    return await replayer.facts(runId, history);
+  } catch (error) {
+    if (!(error instanceof ReplayError)) throw error;
+    log.error({ run: runId, error: error.message }, "the closed run does not replay: non-determinism, or code that does not end");
+    return null;
+  }
 }
 
 /** What Temporal says of an execution that ended without a word of its own. */
