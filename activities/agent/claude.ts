@@ -65,7 +65,9 @@ export interface ClaudeEnd {
 }
 
 /** What an interrupted session is told: its first prompt is there already, and so are the effects of its tools. */
-const CONTINUE = "Continue where you left off. You were interrupted; what you have already done is still there.";
+const CONTINUE =
+  "Continue where you left off. You were interrupted; what you have already done is still there. " +
+  "If you had finished, give your final answer again.";
 
 /** Tools that wait for a person, outlive the turn, or leave the run's tree. */
 const WITHHELD = [
