@@ -17,6 +17,8 @@ export interface Request {
   at: string;
   by: string | null;
   reason?: string | undefined;
+  /** Of a pause: at the next step's beginning, or with the running step stopped and continued later. @default "boundary" */
+  mode?: "boundary" | "now" | undefined;
 }
 
 export interface CommentMessage {

@@ -1,10 +1,9 @@
 import { and, count, desc, eq, ilike, inArray, lt, or, type SQL } from "drizzle-orm";
-import type { z } from "zod";
 import { NotFoundError } from "../contract/errors.js";
 import type { RunHeader } from "../contract/fact.js";
 import type { PageQuery } from "../contract/page.js";
-import type { Run, RunStatus, RunWithSteps } from "../contract/run.js";
-import type { StepBrief } from "../contract/step.js";
+import type { Run, RunStatus } from "../contract/run.js";
+import type { Step } from "../contract/step.js";
 import type { Database } from "./database.js";
 import { type Listed, momentAndId, sliceOf, toPage } from "./page.js";
 import { artifacts, comments, executions, projects, runs, steps, workflows } from "./schema.js";
@@ -22,6 +21,9 @@ export interface RunFilter extends PageQuery {
   /** Part of the run's or its workflow's name, in any case, or the run's id. */
   q?: string | undefined;
 }
+
+/** A run with whole steps. */
+export type RunWhole = Omit<Run, "steps" | "current_step"> & { steps: Step[]; current_step: Step | null };
 
 /** What a change of a run must know of it. */
 export interface RunState {
@@ -81,7 +83,7 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Listed<
  *
  * @throws {NotFoundError}
  */
-export async function getRun(db: Database, id: string): Promise<z.infer<typeof RunWithSteps>> {
+export async function getRun(db: Database, id: string): Promise<RunWhole> {
   const [row] = await db.orm
     .select({ run: runs, workflow: { name: workflows.name, type: workflows.type } })
     .from(runs)
@@ -92,7 +94,7 @@ export async function getRun(db: Database, id: string): Promise<z.infer<typeof R
   const counts = await countsOf(db, [id]);
   const stepsOfRun = await lastSteps(db, id);
   const currentId = row.run.currentWorkflowStepId;
-  const current: StepBrief | null =
+  const current =
     currentId === null ? null : (stepsOfRun.find((step) => step.id === currentId) ?? (await getStep(db, currentId)));
   return {
     ...toRun(row.run, row.workflow),
