@@ -63,6 +63,8 @@ export interface Abandoned {
 export interface AbandonedFile {
   run_id: string;
   file: string;
+  /** The dead process. */
+  owner: ProcessOwner;
   operations: Abandoned[];
 }
 
@@ -145,8 +147,9 @@ export class Journal {
         if (!name.endsWith(".jsonl") || name.endsWith(SETTLED)) continue;
         const file = join(this.folder, runId, name);
         const records = await readRecords(file);
-        if (isAlive(records.find((record) => record.kind === "open")?.owner ?? this.ownerNamed(name))) continue;
-        left.push({ run_id: runId, file, operations: unsettled(records, (await stat(file)).mtimeMs) });
+        const owner = records.find((record) => record.kind === "open")?.owner ?? this.ownerNamed(name);
+        if (isAlive(owner)) continue;
+        left.push({ run_id: runId, file, owner, operations: unsettled(records, (await stat(file)).mtimeMs) });
       }
     }
     return left;

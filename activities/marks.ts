@@ -6,4 +6,6 @@ export interface Marks {
   LONGHAUL_ATTEMPT?: string;
   /** Temporal's run id and activity id: one doing of one operation, whichever attempt. */
   LONGHAUL_OPERATION?: string;
+  /** The worker's pid and start: for processes that must not outlive it. */
+  LONGHAUL_OWNER?: string;
 }

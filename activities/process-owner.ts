@@ -15,6 +15,11 @@ export function thisProcess(): ProcessOwner {
   return { pid: process.pid, started: startOf(process.pid) ?? "unknown", host: hostname() };
 }
 
+/** What a process that must not outlive its owner carries as LONGHAUL_OWNER. */
+export function ownerMark({ pid, started }: ProcessOwner): string {
+  return `${pid}-${started}`;
+}
+
 /** When the process began, or null when there is none (a zombie counts as none). */
 export function startOf(pid: number): string | null {
   return process.platform === "linux" ? linuxStart(pid) : otherStart(pid);

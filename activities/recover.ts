@@ -4,6 +4,7 @@ import type { ActivitySerializationContext, DataConverter } from "@temporalio/co
 import { toApplicationFailure, workerLost } from "./failure.js";
 import { type Abandoned, type AbandonedFile, type Journal, nameOf, type RecordedResult } from "./journal.js";
 import { operationMark } from "./perform.js";
+import { ownerMark } from "./process-owner.js";
 import { sweep } from "./sweep.js";
 
 export interface RecoverOptions {
@@ -47,6 +48,7 @@ export async function recoverJournal(options: RecoverOptions): Promise<Recovered
   const recovered: Recovered = { completed: 0, failed: 0, known: 0 };
   for (const file of files) {
     let unsettled = 0;
+    await endOwned(file, options);
     await inTurns(file.operations, async (operation) => {
       try {
         recovered[await settle(client, operation, options)]++;
@@ -58,6 +60,15 @@ export async function recoverJournal(options: RecoverOptions): Promise<Recovered
     if (unsettled === 0) await journal.settled(file);
   }
   return recovered;
+}
+
+/** Processes that were to end with their worker, and were too busy to notice. */
+async function endOwned({ run_id, owner }: AbandonedFile, { graceMs, log }: RecoverOptions): Promise<void> {
+  try {
+    await sweep({ LONGHAUL_RUN_ID: run_id, LONGHAUL_OWNER: ownerMark(owner) }, graceMs);
+  } catch (error) {
+    log?.("A process of a dead worker could not be ended.", { run_id, error });
+  }
 }
 
 async function settle(client: AsyncCompletionClient, operation: Abandoned, options: RecoverOptions): Promise<keyof Recovered> {

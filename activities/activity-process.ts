@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Json } from "../contract/json.js";
+import { childEnvironment } from "./environment.js";
+import { StepFailure } from "./failure.js";
+import type { Marks } from "./marks.js";
+import { recordStart, sweep } from "./sweep.js";
+
+export interface ChildRequest {
+  name: string;
+  args: Json[];
+  /** Set in the process before the call, so that what it starts knows its step. */
+  env: Record<string, string>;
+}
+
+export interface ChildError {
+  name: string;
+  message: string;
+  /** With the user's own lines alone. */
+  stack: string;
+}
+
+export type ChildAnswer =
+  | { is: "ready" }
+  | { is: "unusable"; error: ChildError }
+  | { is: "done"; json: string }
+  | { is: "failed"; error: ChildError };
+
+export interface ActivityProcessOptions {
+  /** The program that `user-activity-child.ts` is compiled to. */
+  program: string;
+  /** The compiled code of the activities. */
+  code: string;
+  cwd: string;
+  marks: Marks;
+  graceMs: number;
+}
+
+export interface ActivityCall extends ChildRequest {
+  signal: AbortSignal;
+  onOutput: (stream: "stdout" | "stderr", data: Buffer) => void;
+}
+
+const LAST_WORDS = 500;
+
+/** A Node process that has loaded a file's own activities, and runs one call at a time. It ends with this process. */
+export class ActivityProcess {
+  readonly child: ChildProcess;
+  private readonly ready: Promise<void>;
+  private readonly gone: Promise<never>;
+  private readonly record: { ended(): void } | undefined;
+  private answered: ((answer: ChildAnswer) => void) | undefined;
+  private onOutput: ActivityCall["onOutput"] | undefined;
+  private lastWords = "";
+
+  constructor(private readonly options: ActivityProcessOptions) {
+    const { program, code, cwd, marks } = options;
+    const env = childEnvironment(marks);
+    this.child = spawn(process.execPath, ["--enable-source-maps", program, code], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    this.record = this.child.pid ? recordStart(marks, this.child.pid) : undefined;
+    this.gone = this.whenGone();
+    this.gone.catch(() => {});
+    this.child.on("message", (answer: ChildAnswer) => this.answered?.(answer));
+    for (const stream of ["stdout", "stderr"] as const) {
+      this.child[stream]?.on("data", (data: Buffer) => {
+        if (stream === "stderr") this.lastWords = (this.lastWords + data.toString()).slice(-LAST_WORDS);
+        this.onOutput?.(stream, data);
+      });
+    }
+    for (const part of [this.child, this.child.channel, this.child.stdout, this.child.stderr]) unref(part);
+    this.ready = this.whenReady();
+    this.ready.catch(() => {});
+  }
+
+  get alive(): boolean {
+    return this.child.connected && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** @throws the user's error, by name and message; {StepFailure} `activity_crashed`, `activity_missing`; the signal's reason. */
+  async call({ name, args, env, signal, onOutput }: ActivityCall): Promise<Json> {
+    signal.throwIfAborted();
+    this.onOutput = onOutput;
+    const stop = () => void this.end().catch(() => {});
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await this.ready;
+      const answer = await this.ask({ name, args, env });
+      await nextTurn(); // what it has printed before it answered
+      if (answer.is === "done") return JSON.parse(answer.json) as Json;
+      throw answer.is === "failed" ? errorOf(answer.error) : new Error(`An activity process answered "${answer.is}" to a call.`);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      await this.end();
+      throw signal.reason;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.onOutput = undefined;
+    }
+  }
+
+  /** End it and all that it has started. */
+  async end(): Promise<void> {
+    await sweep(this.options.marks, this.options.graceMs);
+    this.record?.ended();
+  }
+
+  private ask(request: ChildRequest): Promise<ChildAnswer> {
+    const answer = new Promise<ChildAnswer>((resolve) => {
+      this.answered = resolve;
+    });
+    this.child.send(request, () => {}); // when it cannot be sent, the process is gone
+    return Promise.race([answer, this.gone]);
+  }
+
+  private async whenReady(): Promise<void> {
+    const first = new Promise<ChildAnswer>((resolve) => {
+      this.answered = resolve;
+    });
+    const answer = await Promise.race([first, this.gone]);
+    if (answer.is !== "unusable") return;
+    await this.end();
+    throw new StepFailure("activity_missing", `The file's activities could not be loaded: ${answer.error.message}`);
+  }
+
+  private whenGone(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.child.once("error", (error) =>
+        reject(new StepFailure("activity_crashed", `The activities' process could not be started: ${error.message}`)),
+      );
+      this.child.once("exit", (code, signal) => {
+        this.record?.ended();
+        const words = this.lastWords.trim();
+        const end = signal
+          ? `was killed by ${signal}${signal === "SIGKILL" ? " (out of memory?)" : ""}`
+          : `exited with code ${code}`;
+        reject(
+          new StepFailure("activity_crashed", `The activity's process ${end} before it answered${words ? `: ${words}` : "."}`),
+        );
+      });
+    });
+  }
+}
+
+/** A process that waits for calls is no reason for this one to stay. */
+function unref(part: unknown): void {
+  if (typeof part === "object" && part !== null && "unref" in part && typeof part.unref === "function") part.unref();
+}
+
+function errorOf({ name, message, stack }: ChildError): Error {
+  if (name === "activity_missing") return new StepFailure(name, message);
+  const error = new Error(message);
+  error.name = name;
+  error.stack = stack;
+  return error;
+}

@@ -1,0 +1,166 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Call, Outcome } from "../contract/activity.js";
+import type { Json } from "../contract/json.js";
+import { codeFile, type LoadCode } from "./activity-code.js";
+import { type ActivityCall, ActivityProcess } from "./activity-process.js";
+import { type PerformDeps, perform } from "./perform.js";
+import { ownerMark, thisProcess } from "./process-owner.js";
+import { GRACE_MS } from "./sweep.js";
+
+export interface UserActivityInput {
+  /** sha256 of the compiled text. */
+  hash: string;
+  name: string;
+  args: Json[];
+}
+
+export interface UserActivityDeps extends PerformDeps {
+  /** LONGHAUL_HOME: code is kept in `code/<hash>.cjs`. */
+  home: string;
+  /** Where code comes from that is not there. */
+  loadCode: LoadCode;
+  /** Before a process without a call is ended. @default 60000 */
+  idleMs?: number | undefined;
+  /** Processes of one run at most; more calls than that wait their turn. @default 8 */
+  maxProcesses?: number | undefined;
+  /** The program that runs the calls, when it is not beside this file. */
+  activityProgram?: string | undefined;
+}
+
+/**
+ * Call a function that the workflow's file exports in `activities`. It runs in a Node process of the run's own, without our
+ * secrets, in the run's tree when there is one; what it prints is the step's log. A process runs one call at a time and is
+ * used again, so that a call is ended, when it is cancelled or takes too long, by ending its process and no other call.
+ * State that the file keeps in variables is therefore shared by calls in a row only.
+ *
+ * @throws {ApplicationFailure} of the user's error's name (that of its class, for one without a name of its own);
+ *   `activity_crashed`, `activity_missing`; and what `perform` throws.
+ */
+export function createUserActivity(deps: UserActivityDeps): {
+  userActivity(call: Call<UserActivityInput>): Promise<Outcome<Json>>;
+  /** End all processes. */
+  stop(): Promise<void>;
+} {
+  const crews = new Map<string, Crew>();
+  const all = new Set<ActivityProcess>();
+
+  const userActivity = (call: Call<UserActivityInput>) => {
+    const { run, input } = call;
+    return perform(deps, `activity ${input.name}`, call, {}, async (work) => {
+      const code = await codeFile(join(deps.home, "code"), input.hash, deps.loadCode);
+      const cwd = existsSync(run.workspace.path) ? run.workspace.path : join(deps.home, "code");
+      const id = `${run.run_id}\0${input.hash}\0${cwd}`;
+      const crew = crews.get(id) ?? new Crew(deps, run.run_id, code, cwd, all, () => crews.delete(id));
+      crews.set(id, crew);
+      return crew.call({
+        name: input.name,
+        args: input.args,
+        env: { LONGHAUL_STEP_ID: call.step.id, LONGHAUL_ATTEMPT: String(work.attempt) },
+        signal: work.signal,
+        onOutput(stream, data) {
+          work.alive();
+          work.log.write(stream, data);
+        },
+      });
+    });
+  };
+  return {
+    userActivity,
+    async stop() {
+      await Promise.all([...all].map((process) => process.end()));
+    },
+  };
+}
+
+let started = 0;
+
+/** The processes of one run that have loaded the same code. */
+class Crew {
+  private readonly free: { process: ActivityProcess; idle: NodeJS.Timeout }[] = [];
+  private readonly turns: (() => void)[] = [];
+  private size = 0;
+
+  constructor(
+    private readonly deps: UserActivityDeps,
+    private readonly runId: string,
+    private readonly code: string,
+    private readonly cwd: string,
+    /** Every living process, of all crews. */
+    private readonly all: Set<ActivityProcess>,
+    private readonly onEmpty: () => void,
+  ) {}
+
+  async call(call: ActivityCall): Promise<Json> {
+    const process = await this.take(call.signal);
+    try {
+      return await process.call(call);
+    } finally {
+      this.giveBack(process);
+    }
+  }
+
+  private async take(signal: AbortSignal): Promise<ActivityProcess> {
+    for (;;) {
+      signal.throwIfAborted();
+      const next = this.free.pop();
+      clearTimeout(next?.idle);
+      if (next?.process.alive) return next.process;
+      if (next) this.size--;
+      else if (this.size < (this.deps.maxProcesses ?? 8)) return this.start();
+      else await this.turn(signal);
+    }
+  }
+
+  private start(): ActivityProcess {
+    this.size++;
+    const owner = ownerMark(thisProcess());
+    const process = new ActivityProcess({
+      program: this.deps.activityProgram ?? fileURLToPath(new URL("./user-activity-child.js", import.meta.url)),
+      code: this.code,
+      cwd: this.cwd,
+      marks: { LONGHAUL_RUN_ID: this.runId, LONGHAUL_OWNER: owner, LONGHAUL_OPERATION: `activities:${owner}:${++started}` },
+      graceMs: this.deps.graceMs ?? GRACE_MS,
+    });
+    this.all.add(process);
+    process.child.once("exit", () => this.all.delete(process));
+    return process;
+  }
+
+  private giveBack(process: ActivityProcess): void {
+    if (process.alive) {
+      const idle = setTimeout(() => this.dismiss(process), this.deps.idleMs ?? 60_000).unref();
+      this.free.push({ process, idle });
+    } else {
+      this.left();
+    }
+    this.turns.shift()?.();
+  }
+
+  private dismiss(process: ActivityProcess): void {
+    const at = this.free.findIndex((member) => member.process === process);
+    if (at < 0) return;
+    this.free.splice(at, 1);
+    this.left();
+    process.end().catch((error) => this.deps.warn?.("An idle process of a file's activities could not be ended.", error));
+  }
+
+  private left(): void {
+    if (--this.size === 0 && this.turns.length === 0) this.onEmpty();
+  }
+
+  private turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.turns.push(resolve);
+      const leave = () => {
+        const at = this.turns.indexOf(resolve);
+        if (at < 0)
+          this.turns.shift()?.(); // it was its turn: the next one's now
+        else this.turns.splice(at, 1);
+        resolve();
+      };
+      signal.addEventListener("abort", leave, { once: true });
+    });
+  }
+}
