@@ -27,7 +27,7 @@ export type EventLine = z.infer<typeof EventLine>;
  * @returns the seq of the file's last event.
  */
 export async function appendEventFile(db: Database, projectPath: string, runId: string): Promise<number> {
-  let last = await lastSeqIn(join(runFolder(projectPath, runId), FILE));
+  let last = await lastSeqOf(projectPath, runId);
   for (;;) {
     const rows = await db.orm
       .select()
@@ -58,8 +58,9 @@ export function parseEventFile(text: string): EventLine[] {
   return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
 }
 
-/** The seq of the last whole line, looked for from the end; 0 without a file or a line. */
-async function lastSeqIn(file: string): Promise<number> {
+/** The seq of the last whole line of the file, looked for from the end; 0 without a file or a line. */
+export async function lastSeqOf(projectPath: string, runId: string): Promise<number> {
+  const file = join(runFolder(projectPath, runId), FILE);
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
@@ -68,7 +69,7 @@ async function lastSeqIn(file: string): Promise<number> {
         const from = Math.max(0, size - length);
         const buffer = Buffer.alloc(size - from);
         await handle.read(buffer, 0, buffer.length, from);
-        const last = parseEventFile(buffer.toString("utf8")).at(-1);
+        const last = lastLineIn(buffer.toString("utf8"));
         if (last) return last.seq;
         if (from === 0) return 0;
       }
@@ -79,4 +80,12 @@ async function lastSeqIn(file: string): Promise<number> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return 0;
     throw error;
   }
+}
+
+function lastLineIn(text: string): EventLine | null {
+  for (const line of text.split("\n").reverse()) {
+    const [last] = parseEventFile(line);
+    if (last) return last;
+  }
+  return null;
 }

@@ -29,6 +29,7 @@ export function stepLogPath(runId: string, step: { number: number; key: string }
 export function stepFolderName(step: { number: number; key: string }): string {
   const safe = step.key
     .normalize("NFKD")
+    .replace(/\p{Mark}+/gu, "")
     .replace(/[^A-Za-z0-9_.-]+/g, "-")
     .replace(/^[.-]+|[.-]+$/g, "")
     .slice(0, 60);

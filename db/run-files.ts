@@ -1,0 +1,195 @@
+import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import type { Fact } from "../contract/fact.js";
+import type { Json } from "../contract/json.js";
+import { isFinished } from "../contract/run.js";
+import type { Database } from "./database.js";
+import { appendEventFile, lastSeqOf } from "./event-file.js";
+import type { RunRow } from "./fact-rows.js";
+import { appendRunFile, stepFolderName, writeRunFile } from "./run-folder.js";
+import { entryOf, type LogEntry, logLine, metadataOf, type StoryEvent, stepSummary } from "./run-story.js";
+import { artifacts, checkpoints, events, logChunks, runs, stepAttempts, steps, toolCalls, workflowVersions } from "./schema.js";
+
+/** Results that are longer, in characters of JSON, are named in a checkpoint file by the file that holds them. */
+const RESULT_LIMIT = 4_096;
+
+const writing = new Map<string, Promise<void>>();
+
+/**
+ * Bring a run's folder up to what the database has: the definition and input as it starts, the files of steps that
+ * have finished, checkpoints, `logs/execution.log` and `events.jsonl`.
+ *
+ * What there is to write is told by the events that `events.jsonl` does not have yet, so that a call makes good what
+ * a crash or a full disk has kept earlier ones from. One process alone may do this; its calls for a run queue up.
+ *
+ * @param facts those just written: their log lines go into `execution.log`. May be empty.
+ * @throws {Error} when the folder cannot be written. The database is not touched.
+ */
+export async function writeRunFiles(db: Database, runId: string, facts: readonly Fact[]): Promise<void> {
+  const before = writing.get(runId) ?? Promise.resolve();
+  const now = before.catch(() => undefined).then(() => bringUpToDate(db, runId, facts));
+  writing.set(runId, now);
+  try {
+    await now;
+  } finally {
+    if (writing.get(runId) === now) writing.delete(runId);
+  }
+}
+
+interface Folder {
+  db: Database;
+  run: RunRow;
+  write(path: string, content: string): Promise<void>;
+}
+
+async function bringUpToDate(db: Database, runId: string, facts: readonly Fact[]): Promise<void> {
+  const [run] = await db.orm.select().from(runs).where(eq(runs.id, runId));
+  if (!run) return;
+  const project = run.header.project_path;
+  const folder: Folder = { db, run, write: (path, content) => writeRunFile(project, runId, path, content) };
+
+  const last = await lastSeqOf(project, runId);
+  const unwritten = await eventsAfter(db, runId, last);
+  const lines = facts.filter((fact) => fact.type === "log").map(({ at, level, text }) => ({ at, level, text }));
+  if (unwritten.length === 0 && lines.length === 0) return;
+
+  if (last === 0) await writeStart(folder);
+  const idsOf = (type: string, field: string) =>
+    unwritten.filter((event) => event.type === type).map(({ data }) => String(data[field]));
+  const finished = idsOf("workflow.step.completed", "step_id");
+  if (finished.length > 0) await writeSteps(folder, finished);
+  const created = idsOf("workflow.checkpoint.created", "checkpoint_id");
+  if (created.length > 0) await writeCheckpoints(folder, created);
+
+  const nameOf = await stepNames(db, runId);
+  if (isFinished(run.status)) {
+    await folder.write("metadata.json", pretty(metadataOf(run)));
+    await folder.write("logs/execution.log", await wholeLog(db, runId, nameOf));
+  } else {
+    const entries = [...unwritten.map((event) => entryOf(event, nameOf)), ...lines];
+    await appendRunFile(project, runId, "logs/execution.log", inOrder(entries));
+  }
+  await appendEventFile(db, project, runId);
+}
+
+async function eventsAfter(db: Database, runId: string, seq: number): Promise<StoryEvent[]> {
+  const rows = await db.orm
+    .select()
+    .from(events)
+    .where(and(eq(events.runId, runId), gt(events.seq, seq)))
+    .orderBy(asc(events.seq));
+  return rows.map(({ type, at, data }) => ({ type, at: at.toISOString(), data }));
+}
+
+async function writeStart({ db, run, write }: Folder): Promise<void> {
+  const { header } = run;
+  const version = and(eq(workflowVersions.workflowId, run.workflowId), eq(workflowVersions.revision, run.workflowRevision));
+  const [found] = await db.orm.select({ source: workflowVersions.source }).from(workflowVersions).where(version);
+  const { workflow_id, workflow_name, workflow_revision, phases, timeout_ms, program } = header;
+  const definition = { workflow_id, name: workflow_name, revision: workflow_revision, phases, timeout_ms, file: program.file };
+  await write("definition.json", pretty({ ...definition, source: found?.source ?? null }));
+  await write("args.json", pretty(run.input));
+  await write("metadata.json", pretty(metadataOf(run)));
+}
+
+async function writeSteps({ db, run, write }: Folder, ids: string[]): Promise<void> {
+  const finished = await db.orm.select().from(steps).where(inArray(steps.id, ids));
+  const attempts = await db.orm
+    .select()
+    .from(stepAttempts)
+    .where(inArray(stepAttempts.stepId, ids))
+    .orderBy(asc(stepAttempts.number));
+  const calls = await db.orm
+    .select({ stepId: toolCalls.stepId, tool: toolCalls.tool, isError: toolCalls.isError })
+    .from(toolCalls)
+    .where(inArray(toolCalls.stepId, ids));
+  const made = await db.orm.select().from(artifacts).where(inArray(artifacts.stepId, ids)).orderBy(asc(artifacts.createdAt));
+  for (const step of finished) {
+    const mine = <Row extends { stepId: string | null }>(rows: Row[]) => rows.filter(({ stepId }) => stepId === step.id);
+    const logs = `logs/${stepFolderName({ number: step.stepNumber, key: step.stepKey })}`;
+    const story = { step, attempts: mine(attempts), toolCalls: mine(calls), artifacts: mine(made) };
+    await write(`${logs}/input.json`, pretty(step.input));
+    await write(`${logs}/output.json`, pretty(step.output));
+    await write(`${logs}/summary.md`, stepSummary(story));
+    // Output is appended there as it comes; a step without any has an empty file.
+    await appendRunFile(run.header.project_path, run.id, `${logs}/events.jsonl`, "");
+  }
+}
+
+async function writeCheckpoints({ db, run, write }: Folder, ids: string[]): Promise<void> {
+  const created = await db.orm
+    .select()
+    .from(checkpoints)
+    .where(inArray(checkpoints.id, ids))
+    .orderBy(asc(checkpoints.stepNumber));
+  const done = await db.orm
+    .select({
+      id: steps.id,
+      stepNumber: steps.stepNumber,
+      stepKey: steps.stepKey,
+      phase: steps.phase,
+      size: sql<number>`coalesce(length(${steps.output}::text), 0)`,
+      output: sql<Json>`case when length(${steps.output}::text) <= ${RESULT_LIMIT} then ${steps.output} end`,
+    })
+    .from(steps)
+    .where(and(eq(steps.runId, run.id), eq(steps.status, "completed")))
+    .orderBy(asc(steps.stepNumber));
+  for (const checkpoint of created) {
+    const completed = new Set(checkpoint.completedSteps);
+    const results = done.filter(({ stepKey, id }) => completed.has(stepKey) || completed.has(id));
+    const content = {
+      execution_id: run.id,
+      timestamp: checkpoint.createdAt,
+      current_phase: done.find(({ id }) => id === checkpoint.stepId)?.phase ?? run.currentPhase,
+      current_step_index: checkpoint.completedSteps.length,
+      completed_step_ids: checkpoint.completedSteps,
+      step_results: Object.fromEntries(results.map((step) => [step.stepKey, resultOf(step)])),
+      state: checkpoint.state,
+      commit_sha: checkpoint.commitSha,
+    };
+    await write(`checkpoints/step-${checkpoint.stepNumber}.json`, pretty(content));
+  }
+}
+
+function resultOf({
+  stepNumber,
+  stepKey,
+  size,
+  output,
+}: {
+  stepNumber: number;
+  stepKey: string;
+  size: number;
+  output: Json;
+}): Json {
+  return size <= RESULT_LIMIT ? output : { $file: `logs/${stepFolderName({ number: stepNumber, key: stepKey })}/output.json` };
+}
+
+async function stepNames(db: Database, runId: string): Promise<(stepId: string) => string> {
+  const columns = { id: steps.id, number: steps.stepNumber, name: steps.name };
+  const rows = await db.orm.select(columns).from(steps).where(eq(steps.runId, runId));
+  const names = new Map(rows.map(({ id, number, name }) => [id, `Step ${number} (${name})`]));
+  return (stepId) => names.get(stepId) ?? `Step ${stepId}`;
+}
+
+/** The whole `execution.log`: every event and every logged line, by time. */
+async function wholeLog(db: Database, runId: string, nameOf: (stepId: string) => string): Promise<string> {
+  const entries: LogEntry[] = (await eventsAfter(db, runId, 0)).map((event) => entryOf(event, nameOf));
+  const lines = await db.orm
+    .select()
+    .from(logChunks)
+    .where(and(eq(logChunks.runId, runId), eq(logChunks.stream, "log")))
+    .orderBy(asc(logChunks.id));
+  for (const { at, level, text } of lines) entries.push({ at: at.toISOString(), level, text });
+  return inOrder(entries);
+}
+
+function inOrder(entries: readonly LogEntry[]): string {
+  return entries
+    .toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    .map(logLine)
+    .join("");
+}
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
