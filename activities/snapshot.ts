@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { copyFile, rm, stat, utimes } from "node:fs/promises";
+import type { TreeRef } from "../contract/fact.js";
+import { StepFailure } from "./failure.js";
+import { withLock } from "./file-lock.js";
+import type { Git } from "./git-client.js";
+import { currentBranch, headCommit } from "./git-refs.js";
+
+/** The run's own records are no part of its tree. */
+export const NOT_THE_TREE = ":(exclude,top).agent/workflows/executions";
+
+const BRANCH_LINE = /^Longhaul-Branch: (.+)$/m;
+
+/** `refs/longhaul/<run>/<step number>` */
+export function snapshotRef(runId: string, stepNumber: number): string {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(runId) || !Number.isInteger(stepNumber) || stepNumber < 0) {
+    throw new Error(`There is no snapshot ${runId}/${stepNumber}.`);
+  }
+  return `refs/longhaul/${runId}/${stepNumber}`;
+}
+
+/**
+ * Keep the whole tree as it is, untracked files included, ignored ones not, as a commit on top of HEAD that only
+ * `refs/longhaul/<run>/<step number>` names. HEAD, branches and the index stay untouched. One at a time per tree. Done again,
+ * it replaces the earlier one of the same step.
+ *
+ * @param shared other steps write to the same tree meanwhile.
+ * @returns undefined in a folder without git.
+ */
+export async function snapshotTree(
+  git: Git,
+  runId: string,
+  stepNumber: number,
+  { shared = false }: { shared?: boolean } = {},
+): Promise<TreeRef | undefined> {
+  const ref = snapshotRef(runId, stepNumber);
+  const folder = await git.ask(["rev-parse", "--absolute-git-dir"]);
+  if (folder === null) return undefined;
+
+  return withLock(`${folder}/longhaul-snapshot.lock`, async () => {
+    const index = `${folder}/longhaul-index.${randomBytes(4).toString("hex")}`;
+    try {
+      const [head, branch] = await Promise.all([headCommit(git), currentBranch(git), copyIndex(`${folder}/index`, index)]);
+      await addAll(git, index);
+      const tree = await git.run(["write-tree"], { index });
+      const message = `Step ${stepNumber} of ${runId}\n${branch === null ? "" : `\nLonghaul-Branch: ${branch}\n`}`;
+      const parent = head === null ? [] : ["-p", head];
+      const commit = await git.run(["commit-tree", ...parent, "-F", "-", tree], { input: message });
+      await git.run(["update-ref", "--stdin"], { input: `start\nupdate ${ref} ${commit}\ncommit\n` });
+      return { commit, tree, shared };
+    } finally {
+      await Promise.all([rm(index, { force: true }), rm(`${index}.lock`, { force: true })]);
+    }
+  });
+}
+
+/** The newest snapshot of a run: the commit, the commit it stands on and the branch that was checked out. */
+export async function newestSnapshot(
+  git: Git,
+  runId: string,
+): Promise<{ commit: string; parent: string | null; branch: string | null } | null> {
+  const prefix = snapshotRef(runId, 0).replace(/0$/, "");
+  const listed = await git.run(["for-each-ref", "--format=%(refname)", prefix]);
+  const numbers = listed.split("\n").map((name) => Number(name.slice(prefix.length) || Number.NaN));
+  const newest = Math.max(...numbers.filter(Number.isInteger));
+  return Number.isFinite(newest) ? readSnapshot(git, snapshotRef(runId, newest)) : null;
+}
+
+/** @throws {StepFailure} `invalid_ref` when it is not there. */
+export async function readSnapshot(
+  git: Git,
+  ref: string,
+): Promise<{ commit: string; parent: string | null; branch: string | null }> {
+  const text = await git.ask(["log", "-1", "--no-show-signature", "--format=%H%n%P%n%B", "--end-of-options", ref]);
+  const [commit, parent, ...message] = text?.split("\n") ?? [];
+  if (!commit) throw new StepFailure("invalid_ref", `There is no snapshot ${ref} in ${git.path}.`);
+  return { commit, parent: parent || null, branch: BRANCH_LINE.exec(message.join("\n"))?.[1] ?? null };
+}
+
+/**
+ * Make the tree what a snapshot holds: its files, and as changes against HEAD what was not committed then. HEAD must be
+ * where it was. Files that the snapshot does not know and git does not ignore are removed.
+ */
+export async function putTree(git: Git, commit: string): Promise<void> {
+  await git.run(["read-tree", "--reset", "-u", commit]);
+  await git.run(["clean", "--force", "-d", "--quiet", "--", ".", NOT_THE_TREE]);
+  if ((await headCommit(git)) !== null) await git.run(["read-tree", "--reset", "HEAD"]);
+  await git.ask(["update-index", "-q", "--refresh"]);
+}
+
+/** The copy knows which files have not changed since. Its time is the original's, so that git trusts no newer file. */
+async function copyIndex(from: string, to: string): Promise<void> {
+  try {
+    const { atimeMs, mtimeMs } = await stat(from);
+    await copyFile(from, to);
+    await utimes(to, Math.floor(atimeMs) / 1000, (Math.floor(mtimeMs) - 1) / 1000);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
+}
+
+/** What git cannot hold, such as a repository within that has no commit yet, is left out. */
+async function addAll(git: Git, index: string): Promise<void> {
+  const add = ["add", "--all", "--verbose"]; // a silent command costs simple-git another 50 ms
+  const what = ["--", ":/", NOT_THE_TREE];
+  if ((await git.ask([...add, ...what], { index })) === null) await git.ask([...add, "--ignore-errors", ...what], { index });
+}

@@ -1,0 +1,180 @@
+import { lstat, mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, sep } from "node:path";
+import type { RunRef } from "../contract/activity.js";
+import { StepFailure } from "./failure.js";
+import { withLock } from "./file-lock.js";
+import { type Git, type GitOptions, openGit } from "./git-client.js";
+import { currentBranch, findCommit, headCommit, resolveCommit } from "./git-refs.js";
+import { newestSnapshot, putTree } from "./snapshot.js";
+import { readOwner, removeOwner, writeOwner } from "./workspace-owner.js";
+
+/** A run's tree as it is found or made. */
+export interface Workspace {
+  path: string;
+  /** Where the run began; null without git and before a repository's first commit. */
+  base_commit: string | null;
+  /** Null when a commit is checked out, not a branch. */
+  branch: string | null;
+  git: boolean;
+}
+
+export interface OpenOptions extends GitOptions {
+  /** `LONGHAUL_HOME/worktrees`: trees are made and removed below it and nowhere else. */
+  root: string;
+  /** The Temporal run id of who asks. */
+  execution?: string | undefined;
+}
+
+const RUNS_FOLDER = ".agent/workflows/executions/";
+
+/**
+ * Make the run's tree, or find it: asked again it answers the same. A tree that has gone while the run is open is made anew
+ * from the newest snapshot, with HEAD, branch and uncommitted changes as they were; what came after that snapshot is lost,
+ * but for commits on the run's branch.
+ *
+ * - `worktree`: a worktree of the project's repository, HEAD detached at the base commit.
+ * - `clone`: a repository of its own, with the project's `origin`.
+ * - `in_place`: the project's folder itself. Without git there are no snapshots.
+ *
+ * The base is `base_branch` (of the project, else of its `origin`), without one the commit the project has checked out.
+ * Uncommitted changes of the project are no part of it.
+ *
+ * @throws {StepFailure} `workspace_missing` when the project's folder is gone; `not_a_repository`; `invalid_ref` when there is no
+ *   such base; `invalid_path` when the tree would lie outside the root; `git_failed`.
+ */
+export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<Workspace> {
+  const { mode, path } = run.workspace;
+  const project = await openGit(run.project_path, options);
+  const folder = await project.ask(["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+  if (mode === "in_place") return openInPlace(run, project, folder, options);
+  if (folder === null) {
+    const why = `${run.project_path} is no git repository, and a ${mode} needs one.`;
+    throw new StepFailure("not_a_repository", `${why} Run "git init" and commit there, or run with workspace "in_place".`);
+  }
+  await excludeRuns(folder);
+  await insideRoot(path, options.root);
+  return withLock(`${folder}/longhaul-worktrees.lock`, async () => {
+    const owner = await readOwner(path);
+    if (owner && owner.run_id !== run.run_id) {
+      throw new StepFailure("workspace_taken", `The folder ${path} belongs to the run ${owner.run_id}.`);
+    }
+    if (owner && (await isTree(path, options))) {
+      await writeOwner(path, { ...owner, execution: options.execution ?? owner.execution });
+      return describe(path, owner.base_commit, options);
+    }
+    // What lies there is half a tree that nobody finished, or what is left of one.
+    await rm(path, { recursive: true, force: true });
+    await project.run(["worktree", "prune"]);
+    const base = owner?.base_commit ?? (await baseCommit(project, run));
+    const git = mode === "worktree" ? await addWorktree(project, path, base, options) : await clone(project, run, base, options);
+    if (owner) await bringBack(git, run.run_id);
+    await writeOwner(path, { run_id: run.run_id, execution: options.execution ?? null, mode, base_commit: base });
+    return describe(path, base, options);
+  });
+}
+
+/**
+ * Remove a run's tree and all that belongs to it in the project's repository but its branches. Nothing outside the root is
+ * ever removed: a run in place keeps its folder. Done again it does nothing.
+ *
+ * @param keepSnapshots leave `refs/longhaul/<run>` so that the run can still be restored or forked. @default false
+ * @throws {StepFailure} `invalid_path` when the tree lies outside the root.
+ */
+export async function removeWorkspace(run: RunRef, options: OpenOptions & { keepSnapshots?: boolean }): Promise<void> {
+  const { mode, path } = run.workspace;
+  if (mode !== "in_place") {
+    await insideRoot(path, options.root);
+    await rm(path, { recursive: true, force: true });
+    await removeOwner(path);
+  }
+  const project = await openGit(run.project_path, options).catch(() => null);
+  if (!project || (await project.ask(["rev-parse", "--git-dir"])) === null) return;
+  await project.run(["worktree", "prune"]);
+  if (options.keepSnapshots) return;
+  const refs = await project.run(["for-each-ref", "--format=delete %(refname)", `refs/longhaul/${run.run_id}/`]);
+  if (refs !== "") await project.run(["update-ref", "--stdin"], { input: `${refs}\n` });
+}
+
+async function openInPlace(run: RunRef, project: Git, folder: string | null, options: OpenOptions): Promise<Workspace> {
+  if (folder === null) return { path: run.workspace.path, base_commit: null, branch: null, git: false };
+  await excludeRuns(folder);
+  return describe(run.workspace.path, await headCommit(project), options);
+}
+
+async function describe(path: string, base_commit: string | null, options: GitOptions): Promise<Workspace> {
+  return { path, base_commit, branch: await currentBranch(await openGit(path, options)), git: true };
+}
+
+async function baseCommit(project: Git, run: RunRef): Promise<string> {
+  const { base_branch } = run.workspace;
+  if (base_branch === null) {
+    const head = await headCommit(project);
+    if (head) return head;
+    const why = `${run.project_path} has no commit yet, so there is nothing to begin from.`;
+    throw new StepFailure("not_a_repository", `${why} Commit something there, or run with workspace "in_place".`);
+  }
+  const remote = await findCommit(project, `refs/remotes/origin/${base_branch}`);
+  return (await findCommit(project, `refs/heads/${base_branch}`)) ?? remote ?? (await resolveCommit(project, base_branch));
+}
+
+async function addWorktree(project: Git, path: string, base: string, options: GitOptions): Promise<Git> {
+  await mkdir(dirname(path), { recursive: true });
+  await project.run(["worktree", "add", "--quiet", "--detach", path, base]);
+  return openGit(path, options);
+}
+
+async function clone(project: Git, run: RunRef, base: string, options: GitOptions): Promise<Git> {
+  const { path } = run.workspace;
+  await mkdir(dirname(path), { recursive: true });
+  await project.run(["clone", "--quiet", "--local", "--no-checkout", "--", run.project_path, path]);
+  const git = await openGit(path, options);
+  await excludeRuns(join(path, ".git"));
+  const origin = await project.ask(["config", "--get", "remote.origin.url"]);
+  if (origin) await git.run(["remote", "set-url", "origin", origin]);
+  const repository = await project.ask(["config", "--get", "longhaul.repository"]);
+  if (repository) await git.run(["config", "longhaul.repository", repository]);
+  await git.run(["checkout", "--quiet", "--detach", base]);
+  return git;
+}
+
+/** Bring back what the newest snapshot holds; nothing when there is none. */
+async function bringBack(git: Git, runId: string): Promise<void> {
+  const snapshot = await newestSnapshot(git, runId);
+  if (!snapshot) return;
+  const { commit, parent, branch } = snapshot;
+  const tip = branch === null ? null : await findCommit(git, `refs/heads/${branch}`);
+  if (parent) await git.run(["checkout", "--quiet", "--detach", tip ?? parent]);
+  if (tip) await git.run(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
+  // A commit made after the snapshot holds more than the snapshot does.
+  if (!tip || tip === parent) await putTree(git, commit);
+}
+
+async function isTree(path: string, options: GitOptions): Promise<boolean> {
+  if (!(await lstat(join(path, ".git")).catch(() => null))) return false;
+  const git = await openGit(path, options);
+  const top = await git.ask(["rev-parse", "--show-toplevel"]);
+  return top !== null && (await realpath(top)) === (await realpath(path));
+}
+
+/** @throws {StepFailure} `invalid_path` when a tree at this path would not lie below the root, links resolved. */
+async function insideRoot(path: string, root: string): Promise<void> {
+  const refuse = () => new StepFailure("invalid_path", `${path} does not lie below ${root}, where trees are made and removed.`);
+  if (!isAbsolute(path) || path.split(sep).includes("..") || !path.startsWith(`${root}${sep}`) || basename(path) === "")
+    throw refuse();
+  await mkdir(root, { recursive: true });
+  const top = await realpath(root);
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const real = await realpath(folder).catch(() => null);
+    if (real === null) continue; // not there yet
+    if (real !== top && !real.startsWith(top + sep)) throw refuse();
+    return;
+  }
+}
+
+async function excludeRuns(gitFolder: string): Promise<void> {
+  const file = join(gitFolder, "info", "exclude");
+  const text = await readFile(file, "utf8").catch(() => "");
+  if (text.split("\n").includes(RUNS_FOLDER)) return;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${RUNS_FOLDER}\n`);
+}
