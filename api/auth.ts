@@ -18,7 +18,7 @@ export function requireUser(context: ApiContext): RequestHandler {
     }
     const user = await whoAsks(context, req);
     if (!user) throw new HttpError(401, "unauthenticated", "Send a token as `Authorization: Bearer <token>`, or log in.");
-    res.locals["user"] = user;
+    res.locals.user = user;
     next();
   };
 }

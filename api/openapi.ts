@@ -6,12 +6,11 @@ import type { Route } from "./route.js";
 /** The whole surface as an OpenAPI 3.1 document, made of the schemas that check requests. */
 export function openapi(groups: Group[], version: string): object {
   const registry = new OpenAPIRegistry();
-  const Problem = registry.register("Problem", ProblemDocument);
   registry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
   registry.registerComponent("securitySchemes", "cookie", { type: "apiKey", in: "cookie", name: "longhaul_session" });
 
   for (const { at, open, routes } of groups) {
-    for (const base of at) for (const route of routes) registry.registerPath(operation(base, route, open === true, Problem));
+    for (const base of at) for (const route of routes) registry.registerPath(operation(base, route, open === true));
   }
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",
@@ -22,10 +21,10 @@ export function openapi(groups: Group[], version: string): object {
 
 type Operation = Parameters<OpenAPIRegistry["registerPath"]>[0];
 
-function operation(base: string, route: Route, open: boolean, Problem: typeof ProblemDocument): Operation {
+function operation(base: string, route: Route, open: boolean): Operation {
   const { method, summary, params, query, body, answers, media } = route;
   const path = (base + (route.path === "/" ? "" : route.path)).replace(/:(\w+)/g, "{$1}");
-  const problem = { description: "An error.", content: { "application/problem+json": { schema: Problem } } };
+  const problem = { description: "An error.", content: { "application/problem+json": { schema: ProblemDocument } } };
   const responses = Object.entries(answers).map(([status, schema]) => [
     status,
     {

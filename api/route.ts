@@ -78,7 +78,7 @@ export function route<
 
     const [p, q, b] = parts.map((part) => part.value);
     // What the schemas gave back has their output types.
-    const asked = { params: p, query: q, body: b, user: res.locals["user"] } as Asked<
+    const asked = { params: p, query: q, body: b, user: res.locals.user } as Asked<
       z.output<Params>,
       z.output<Query>,
       z.output<Body>

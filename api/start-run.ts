@@ -172,7 +172,7 @@ async function projectFor(context: ApiContext, workflow: Workflow, { project_id,
 
 /** Projects whose repository an input names as `repo: "owner/name"`. */
 async function projectsOfRepo({ db }: ApiContext, input: StartBody["input"]): Promise<Project[]> {
-  const repo = input !== null && typeof input === "object" && !Array.isArray(input) ? input["repo"] : undefined;
+  const repo = input !== null && typeof input === "object" && !Array.isArray(input) ? input.repo : undefined;
   const [owner, name, ...rest] = typeof repo === "string" ? repo.split("/") : [];
   return owner && name && rest.length === 0 ? findProjectByRepo(db, owner, name) : [];
 }
