@@ -49,10 +49,15 @@ function mac(key: Buffer, { data, metadata }: Payload, context: SerializationCon
   return createHmac("sha256", key)
     .update(context?.workflowId ?? "")
     .update("\0")
-    .update(metadata?.encoding ?? "")
+    .update(bytes(metadata?.encoding))
     .update("\0")
-    .update(data ?? "")
+    .update(bytes(data))
     .digest();
+}
+
+/** An empty field may come as nothing or as an empty array, as protobuf decodes it. */
+function bytes(field: Uint8Array | null | undefined): Uint8Array {
+  return Uint8Array.from(field ?? []);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
@@ -67,7 +72,9 @@ async function payloadKeys(home: string): Promise<Buffer[]> {
   });
   const keys = text.split("\n").filter(Boolean);
   if (keys.length === 0 || keys.some((line) => !/^[0-9a-f]{64}$/.test(line))) {
-    throw new Error(`${file} does not hold keys (64 hex digits a line). Put the file back from a backup: runs are signed with it.`);
+    throw new Error(
+      `${file} does not hold keys (64 hex digits a line). Put the file back from a backup: runs are signed with it.`,
+    );
   }
   return keys.map((line) => Buffer.from(line, "hex"));
 }

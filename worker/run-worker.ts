@@ -73,6 +73,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     claudeBin: config.claudeBin,
     githubApiUrl: config.githubApiUrl,
     githubToken: config.githubToken,
+    activityProgram: builtFile("activities/user-activity-child.js"),
     loadCode: (hash) => activitiesCodeOf(db, hash),
     closeGate: (final, signal) => closeGate({ db, writer, replay, onWritten }, final, signal),
   });
