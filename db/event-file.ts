@@ -5,6 +5,7 @@ import { and, asc, eq, gt } from "drizzle-orm";
 import { z } from "zod";
 import { Json } from "../contract/json.js";
 import type { Database } from "./database.js";
+import { inTurn } from "./in-turn.js";
 import { appendRunFile, parseLines, readRunFile, runFolder } from "./run-folder.js";
 import { events } from "./schema.js";
 
@@ -22,11 +23,16 @@ export type EventLine = z.infer<typeof EventLine>;
 
 /**
  * Append the run's events that its file does not have yet. Whatever was lost in a crash is made good by the
- * next call. One process alone may do this: two would write lines twice (readers drop the second).
+ * next call. One process alone may do this, as often at once as it likes: two would write lines twice (readers drop
+ * the second).
  *
  * @returns the seq of the file's last event.
  */
 export async function appendEventFile(db: Database, projectPath: string, runId: string): Promise<number> {
+  return inTurn(`event file ${runId}`, () => appendMissing(db, projectPath, runId));
+}
+
+async function appendMissing(db: Database, projectPath: string, runId: string): Promise<number> {
   let last = await lastSeqOf(projectPath, runId);
   for (;;) {
     const rows = await db.orm

@@ -25,6 +25,8 @@ export type Told<Type extends FactBody["type"] = FactBody["type"]> = Extract<Fac
  */
 export interface RunRows {
   run: RunRow;
+  /** The run's columns as the database has them, of those that it has. */
+  stored: Partial<RunRow>;
   steps: Map<string, StepRow>;
   /** By step id and number: `attemptKey`. */
   attempts: Map<string, AttemptRow>;
@@ -43,6 +45,7 @@ export interface RunRows {
 export function rowsOf(run: RunRow): RunRows {
   return {
     run,
+    stored: { ...run },
     steps: new Map(),
     attempts: new Map(),
     sessions: new Map(),

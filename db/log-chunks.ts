@@ -14,8 +14,12 @@ export async function appendLogChunks(db: Database, chunks: readonly LogChunk[])
   if (chunks.length > 0) await insertLogChunks(db.orm, chunks);
 }
 
-/** The same inside a transaction: listeners hear of it when that is committed. */
-export async function insertLogChunks(connection: Connection, chunks: readonly LogChunk[]): Promise<void> {
+/** The same inside a transaction: listeners hear of it when that is committed; never, when it is done `quietly`. */
+export async function insertLogChunks(
+  connection: Connection,
+  chunks: readonly LogChunk[],
+  { quietly = false } = {},
+): Promise<void> {
   for (let start = 0; start < chunks.length; start += 1000) {
     const records = chunks.slice(start, start + 1000).map((chunk) => ({ ...chunk, text: storableText(chunk.text) }));
     await connection.execute(sql`
@@ -30,7 +34,7 @@ export async function insertLogChunks(connection: Connection, chunks: readonly L
         order by c.place
         returning run_id, id
       )
-      select pg_notify('run_progress', run_id || ':' || id) from chunk`);
+      select pg_notify('run_progress', run_id || ':' || id) from chunk where not ${quietly}`);
   }
 }
 

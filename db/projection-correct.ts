@@ -7,7 +7,7 @@ import { type RunRow, type RunRows, rowsOf, type Told } from "./fact-rows.js";
 import { enterExecution, newRun, SETTLED } from "./fact-run.js";
 import { closeSteps } from "./fact-step.js";
 import { existingUsers, findRun, loadAllRows, loadRows, lockRun, namedIn } from "./projection-load.js";
-import { closingEvent, eventsOf, tellFacts } from "./projection-tell.js";
+import { eventsOf, tellFacts } from "./projection-tell.js";
 import { appendEvents, writeRows } from "./projection-write.js";
 import {
   agentSessions,
@@ -113,6 +113,7 @@ async function foldRows(tx: Connection, there: RunRows, replayed: readonly Execu
 
   const { run } = there;
   const rows = rowsOf({ ...newRun(begin.run), userId: run.userId, resumeCount: run.resumeCount });
+  rows.stored = {};
   rows.users = await existingUsers(tx, namedIn(all).users);
   const isOwn = (id: string) => id.startsWith(`${run.id}-`);
   for (const row of there.comments.values()) if (!isOwn(row.id)) rows.comments.set(row.id, row);
@@ -213,7 +214,7 @@ export async function tellSettlement(tx: Connection, runId: string, execution: s
   if (run.temporalRunId === null) enterExecution(rows, execution);
   applyToRows(rows, fact);
   const closed = closeSteps(rows);
-  await appendEvents(tx, rows, [...eventsOf([fact], run.projectId), ...closed.map((step) => closingEvent(step, run.projectId))]);
+  await appendEvents(tx, rows, eventsOf([fact], run.projectId, closed));
   await writeRows(tx, rows);
   return true;
 }

@@ -51,7 +51,7 @@ export async function tellFacts(
   if (rebuilding) rows.forgeries = [];
   const closed = closeSteps(rows);
   const first = tellings.filter(({ again }) => !again).map(({ fact }) => fact);
-  await appendEvents(tx, rows, [...eventsOf(first, run.projectId), ...closed.map((step) => closingEvent(step, run.projectId))]);
+  await appendEvents(tx, rows, eventsOf(first, run.projectId, closed));
   await writeRows(tx, rows);
   await noteTellings(tx, runId, execution, tellings);
   const createdAt = new Date(applied[0]?.at ?? run.createdAt);
@@ -113,17 +113,22 @@ async function noteTellings(tx: Connection, runId: string, execution: string, te
     on conflict (run_id, execution, seq) do update set digest = excluded.digest, retold = facts.retold or excluded.retold`);
 }
 
-export function eventsOf(told: readonly Told[], projectId: string): NewEvent[] {
-  return told.flatMap((fact) => {
+/**
+ * The events of facts told for the first time, and before the run's end those of the steps that this end has closed
+ * instead of a fact of the run itself.
+ */
+export function eventsOf(told: readonly Told[], projectId: string, closed: readonly StepRow[] = []): NewEvent[] {
+  const events = told.flatMap((fact) => {
     const event = eventOf(fact, projectId);
     if (!event) return [];
     const unless = fact.type === "step.finished" ? { unless: closingKey(fact.step_id) } : {};
-    return { ...event, ...unless, key: eventKey(fact), at: fact.at };
+    return [{ ...event, ...unless, key: eventKey(fact), at: fact.at }];
   });
+  const end = told.at(-1)?.type === "run.finished" ? events.length - 1 : events.length;
+  return [...events.slice(0, end), ...closed.map((step) => closingEvent(step, projectId)), ...events.slice(end)];
 }
 
-/** A step that its run's end has closed ends with this event, instead of one that the run itself tells. */
-export function closingEvent(step: StepRow, projectId: string): NewEvent {
+function closingEvent(step: StepRow, projectId: string): NewEvent {
   const data = { execution_id: step.runId, project_id: projectId, step_id: step.id, status: step.status };
   return { key: closingKey(step.id), type: "workflow.step.completed", data, at: step.updatedAt.toISOString() };
 }

@@ -1,7 +1,7 @@
 import { eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import type { PgTable } from "drizzle-orm/pg-core";
 import type { Connection } from "./database.js";
-import type { RunRow, RunRows } from "./fact-rows.js";
+import type { RunRows } from "./fact-rows.js";
 import { insertLogChunks } from "./log-chunks.js";
 import { agentSessions, artifacts, audit, checkpoints, comments, runs, stepAttempts, steps, toolCalls } from "./schema.js";
 
@@ -57,11 +57,14 @@ export async function writeRows(tx: Connection, rows: RunRows): Promise<void> {
     const action = "forgery.refused";
     await tx.insert(audit).values(rows.forgeries.map(({ at, what }) => ({ at, action, subject: rows.run.id, data: { what } })));
   }
-  if (rows.changed.has(rows.run)) await updateRun(tx, rows.run);
+  if (rows.changed.has(rows.run)) await updateRun(tx, rows);
 }
 
-async function updateRun(tx: Connection, { id, ...run }: RunRow): Promise<void> {
-  await tx.update(runs).set(run).where(eq(runs.id, id));
+/** Only what has changed: a large input is not written with every step. */
+async function updateRun(tx: Connection, { run, stored }: RunRows): Promise<void> {
+  const before = new Map<string, unknown>(Object.entries(stored));
+  const changed = Object.entries(run).filter(([column, value]) => !before.has(column) || before.get(column) !== value);
+  if (changed.length > 0) await tx.update(runs).set(Object.fromEntries(changed)).where(eq(runs.id, run.id));
 }
 
 function changedOf<Row extends object>({ changed }: RunRows, table: Map<string, Row>): Row[][] {

@@ -1,17 +1,17 @@
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Fact } from "../contract/fact.js";
 import { testDatabase, testFolder } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
 import { type Database, openDatabase } from "./database.js";
 import { appendEventFile, readEventFile } from "./event-file.js";
+import { readLogChunks } from "./log-chunks.js";
 import { recreateMirror } from "./migrate.js";
 import { applyAccepted, applyFacts, deleteRun } from "./projection.js";
 import { settleRun } from "./projection-correct.js";
-import { appendLateFact, readLateFacts, rebuildRun } from "./rebuild.js";
-import { runFolder } from "./run-folder.js";
+import { appendLateFact, readLateFacts, readStepOutput, rebuildRun } from "./rebuild.js";
+import { appendRunFile, runFolder } from "./run-folder.js";
 
 let db: Database;
 let url: string;
@@ -31,21 +31,51 @@ afterAll(async () => {
 
 test("a mirror that was dropped is rebuilt row for row, cursors included", async () => {
   const facts = await tellMixedRun("run_a");
-  const before = await mirrorOf("run_a");
+  const before = await told.mirrorOf(db, "run_a");
 
   await recreateMirror(url);
   const rebuilt = await rebuildRun(db, await recorded("run_a", facts));
 
   expect(rebuilt).toEqual({ rebuilt: true, renumbered: false });
-  expect(await mirrorOf("run_a")).toEqual(before);
+  expect(await told.mirrorOf(db, "run_a")).toEqual(before);
+});
+
+test("the output of steps is taken from the run folder, in its place among the lines of the log", async () => {
+  const facts = await tellMixedRun("run_o");
+  const line = (text: string, n: number) => ({
+    run_id: "run_o",
+    step_id: "run_o-1",
+    attempt: 1,
+    stream: "stdout" as const,
+    level: "info" as const,
+    offset: 0,
+    text,
+    at: told.second(n),
+  });
+  await appendRunFile(
+    project,
+    "run_o",
+    "logs/001-test/events.jsonl",
+    [line("early", 4), line("later", 6)].map((chunk) => `${JSON.stringify(chunk)}\n`).join(""),
+  );
+  await recreateMirror(url);
+  await rebuildRun(db, { ...(await recorded("run_o", facts)), output: await readStepOutput(project, "run_o") });
+
+  expect((await readLogChunks(db, "run_o")).map(({ text }) => text)).toEqual([
+    "early",
+    "looking around",
+    "later",
+    "two tests were skipped",
+  ]);
 });
 
 test("rebuilding twice changes nothing", async () => {
   const facts = told.eventfulRun("run_a", "e1");
-  const before = await mirrorOf("run_a");
+  await rebuildRun(db, await recorded("run_a", facts));
+  const before = await told.mirrorOf(db, "run_a");
   await rebuildRun(db, await recorded("run_a", facts));
 
-  expect(await mirrorOf("run_a")).toEqual(before);
+  expect(await told.mirrorOf(db, "run_a")).toEqual(before);
 });
 
 test("without its file of events a run is numbered anew, and that is said", async () => {
@@ -55,7 +85,7 @@ test("without its file of events a run is numbered anew, and that is said", asyn
   const rebuilt = await rebuildRun(db, { runId: "run_b", executions: [{ execution: "e1", facts }], events: null, late: [] });
 
   expect(rebuilt).toEqual({ rebuilt: true, renumbered: true });
-  expect((await mirrorOf("run_b")).events).toHaveLength(22);
+  expect((await told.mirrorOf(db, "run_b")).events).toHaveLength(22);
 });
 
 test("a run that was terminated is settled again", async () => {
@@ -73,12 +103,12 @@ test("a run that was terminated is settled again", async () => {
   await applyFacts(db, "run_s", "e1", facts);
   await settleRun(db, "run_s", "e1", settled);
   await appendEventFile(db, project, "run_s");
-  const before = await mirrorOf("run_s");
+  const before = await told.mirrorOf(db, "run_s");
 
   await recreateMirror(url);
   await rebuildRun(db, { ...(await recorded("run_s", facts)), settled });
 
-  expect(await mirrorOf("run_s")).toEqual(before);
+  expect(await told.mirrorOf(db, "run_s")).toEqual(before);
 });
 
 test("a deleted run stays deleted", async () => {
@@ -132,36 +162,4 @@ async function tellMixedRun(runId: string): Promise<Fact[]> {
 async function recorded(runId: string, facts: Fact[]) {
   const events = await readEventFile(project, runId);
   return { runId, executions: [{ execution: "e1", facts }], events, late: await readLateFacts(project, runId) };
-}
-
-/** All rows of a run, without the numbers that count rows of all runs. */
-async function mirrorOf(runId: string) {
-  const own: Record<string, string> = { events: "id, xid", log_chunks: "id", runs: "none" };
-  const rowsOf = async (name: string) => {
-    const column = name === "runs" ? "id" : name === "step_attempts" ? "step_id" : "run_id";
-    const without = (own[name] ?? "none").split(", ");
-    const pattern = name === "step_attempts" ? `${runId}-%` : runId;
-    const { rows } = await db.orm.execute<Record<string, unknown>>(
-      sql`select to_jsonb(t) - ${sql.param(without)}::text[] as row from ${sql.identifier("mirror")}.${sql.identifier(name)} t
-          where ${sql.identifier(column)} like ${pattern} order by 1`,
-    );
-    return rows.map(({ row }) => row);
-  };
-  const names = [
-    "runs",
-    "executions",
-    "facts",
-    "steps",
-    "step_attempts",
-    "agent_sessions",
-    "tool_calls",
-    "comments",
-    "artifacts",
-    "checkpoints",
-    "log_chunks",
-    "events",
-  ];
-  const tables: Record<string, unknown[]> = {};
-  for (const name of names) tables[name] = await rowsOf(name);
-  return tables;
 }

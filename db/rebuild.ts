@@ -1,12 +1,17 @@
-import { eq, sql } from "drizzle-orm";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { asc, eq, sql } from "drizzle-orm";
+import { z } from "zod";
 import type { AcceptedFact } from "../contract/fact.js";
+import { type LogChunk, LogLevel } from "../contract/log.js";
 import type { Connection, Database } from "./database.js";
 import type { EventLine } from "./event-file.js";
+import { insertLogChunks } from "./log-chunks.js";
 import { type ExecutionFacts, type Settlement, tellSettlement } from "./projection-correct.js";
 import { findRun, insertRun, lockRun } from "./projection-load.js";
 import { tellAccepted, tellFacts } from "./projection-tell.js";
-import { appendRunFile, parseLines, readRunFile } from "./run-folder.js";
-import { runs } from "./schema.js";
+import { appendRunFile, parseLines, readRunFile, runFolder } from "./run-folder.js";
+import { logChunks, runs } from "./schema.js";
 import { storable } from "./storable.js";
 
 const LATE = "late.jsonl";
@@ -26,6 +31,31 @@ function isLateFact(line: unknown, runId: string): line is AcceptedFact {
   return typeof line === "object" && line !== null && "type" in line && "at" in line && "run_id" in line && line.run_id === runId;
 }
 
+const OutputLine = z.object({
+  run_id: z.string(),
+  step_id: z.string().nullable(),
+  attempt: z.int(),
+  stream: z.enum(["log", "stdout", "stderr"]),
+  level: LogLevel,
+  offset: z.int(),
+  text: z.string(),
+  at: z.string(),
+});
+
+/** The output of a run's steps, as the `events.jsonl` of their folders have it. */
+export async function readStepOutput(projectPath: string, runId: string): Promise<LogChunk[]> {
+  const folders = await readdir(join(runFolder(projectPath, runId), "logs")).catch((): string[] => []);
+  const chunks: LogChunk[] = [];
+  for (const folder of folders.sort()) {
+    const text = await readRunFile(projectPath, runId, `logs/${folder}/events.jsonl`).catch(() => null);
+    for (const line of parseLines(text ?? "")) {
+      const chunk = OutputLine.safeParse(line);
+      if (chunk.success && chunk.data.run_id === runId) chunks.push(chunk.data);
+    }
+  }
+  return chunks;
+}
+
 export interface Recorded {
   runId: string;
   /** The replayed facts of every execution, oldest first. */
@@ -33,6 +63,8 @@ export interface Recorded {
   /** Lines of the run folder's `events.jsonl`; null when that is missing. */
   events: readonly EventLine[] | null;
   late: readonly AcceptedFact[];
+  /** What `readStepOutput` has found. */
+  output?: readonly LogChunk[] | undefined;
   /** Set when the last execution was closed without a final fact. */
   settled?: (Settlement & { execution: string }) | undefined;
 }
@@ -64,6 +96,7 @@ export async function rebuildRun(db: Database, recorded: Recorded): Promise<Rebu
     }
     if (settled) await tellSettlement(tx, runId, settled.execution, settled);
     for (const fact of recorded.late) await tellAccepted(tx, storable(fact), { rebuilding: true });
+    if (recorded.output) await putOutput(tx, runId, recorded.output);
     return { rebuilt: true, renumbered: recorded.events === null || kept.length < recorded.events.length };
   });
 }
@@ -81,4 +114,19 @@ async function putEvents(tx: Connection, runId: string, lines: readonly EventLin
     order by seq
     on conflict do nothing`);
   await tx.update(runs).set({ eventSeq: lines.length }).where(eq(runs.id, runId));
+}
+
+/** Put output among the lines that facts have told, by time; nothing when there is output already. */
+async function putOutput(tx: Connection, runId: string, output: readonly LogChunk[]): Promise<void> {
+  const told = await tx.select().from(logChunks).where(eq(logChunks.runId, runId)).orderBy(asc(logChunks.id));
+  if (output.length === 0 || told.some(({ stream }) => stream !== "log")) return;
+  const lines = told.map(({ id, runId: run_id, stepId: step_id, at, ...line }) => ({
+    ...line,
+    run_id,
+    step_id,
+    at: at.toISOString(),
+  }));
+  const all = [...lines, ...output].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  await tx.delete(logChunks).where(eq(logChunks.runId, runId));
+  await insertLogChunks(tx, all, { quietly: true });
 }

@@ -5,14 +5,13 @@ import { isFinished } from "../contract/run.js";
 import type { Database } from "./database.js";
 import { appendEventFile, lastSeqOf } from "./event-file.js";
 import type { RunRow } from "./fact-rows.js";
+import { inTurn } from "./in-turn.js";
 import { appendRunFile, stepFolderName, writeRunFile } from "./run-folder.js";
 import { entryOf, type LogEntry, logLine, metadataOf, type StoryEvent, stepSummary } from "./run-story.js";
 import { artifacts, checkpoints, events, logChunks, runs, stepAttempts, steps, toolCalls, workflowVersions } from "./schema.js";
 
 /** Results that are longer, in characters of JSON, are named in a checkpoint file by the file that holds them. */
 const RESULT_LIMIT = 4_096;
-
-const writing = new Map<string, Promise<void>>();
 
 /**
  * Bring a run's folder up to what the database has: the definition and input as it starts, the files of steps that
@@ -25,14 +24,7 @@ const writing = new Map<string, Promise<void>>();
  * @throws {Error} when the folder cannot be written. The database is not touched.
  */
 export async function writeRunFiles(db: Database, runId: string, facts: readonly Fact[]): Promise<void> {
-  const before = writing.get(runId) ?? Promise.resolve();
-  const now = before.catch(() => undefined).then(() => bringUpToDate(db, runId, facts));
-  writing.set(runId, now);
-  try {
-    await now;
-  } finally {
-    if (writing.get(runId) === now) writing.delete(runId);
-  }
+  await inTurn(`run files ${runId}`, () => bringUpToDate(db, runId, facts));
 }
 
 interface Folder {

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import type { AgentSessionRow, ToolCallRow } from "../../contract/agent-session.js";
 import type { ArtifactRow } from "../../contract/artifact.js";
 import type { AcceptedFact, CommentRow, Fact, FactBody, RunHeader, StepRef } from "../../contract/fact.js";
@@ -215,4 +216,36 @@ export async function prepare(db: Database): Promise<void> {
   await db.orm.insert(projects).values({ id: "prj_1", name: "shop", path: "/project" });
   const workflow = { id: "wfl_1", projectId: "prj_1", name: "deliver", slug: "deliver" };
   await db.orm.insert(workflows).values({ ...workflow, type: "code", dialect: "typescript", source: "file" });
+}
+
+/** All rows of a run, without the numbers that count rows of all runs. */
+export async function mirrorOf(db: Database, runId: string): Promise<Record<string, unknown[]>> {
+  const own: Record<string, string> = { events: "id, xid", log_chunks: "id", runs: "none" };
+  const rowsOf = async (name: string) => {
+    const column = name === "runs" ? "id" : name === "step_attempts" ? "step_id" : "run_id";
+    const without = (own[name] ?? "none").split(", ");
+    const pattern = name === "step_attempts" ? `${runId}-%` : runId;
+    const { rows } = await db.orm.execute<Record<string, unknown>>(
+      sql`select to_jsonb(t) - ${sql.param(without)}::text[] as row from ${sql.identifier("mirror")}.${sql.identifier(name)} t
+          where ${sql.identifier(column)} like ${pattern} order by 1`,
+    );
+    return rows.map(({ row }) => row);
+  };
+  const names = [
+    "runs",
+    "executions",
+    "facts",
+    "steps",
+    "step_attempts",
+    "agent_sessions",
+    "tool_calls",
+    "comments",
+    "artifacts",
+    "checkpoints",
+    "log_chunks",
+    "events",
+  ];
+  const tables: Record<string, unknown[]> = {};
+  for (const name of names) tables[name] = await rowsOf(name);
+  return tables;
 }
