@@ -13,6 +13,8 @@ import type { RecordedFailure } from "./journal.js";
  *   wire as a CancelledFailure, with the same detail, so that a workflow knows it for what it is.
  * - `outcome_unknown`: a worker was lost while the step ran, and the step says that it must not run again.
  * - `worker_lost`: the worker ended while the step ran. The one that Temporal tries again by itself.
+ * - `journal_failed`: nothing was done, for the worker's journal could not be written (its disk is full).
+ * - `unverified`: the activity was asked for by something that Longhaul did not sign.
  * - `workspace_missing`: the run's folder is not there.
  * - `invalid_path`: a path leads out of the run's folder, or to what cannot be used.
  * - `invalid_input`: the step was asked for something that makes no sense.

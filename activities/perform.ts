@@ -58,6 +58,7 @@ export interface Work {
   left: Pick<Trace, "tree" | "artifacts" | "sessions" | "tool_calls">;
 }
 
+const HEARTBEAT_MS = 5_000;
 /** How long work may go on past its grace once it was told to stop, before it is left behind. */
 const STUBBORN_MS = 5_000;
 
@@ -95,7 +96,7 @@ export async function perform<Value>(
     return (await running.join(context)) as Outcome<Value>; // the same call, begun by an earlier attempt
   }
 
-  const operation = new Operation(deps.heartbeatMs ?? 5_000, deps.orphanMs ?? 15_000);
+  const operation = new Operation(deps.heartbeatMs ?? HEARTBEAT_MS, deps.orphanMs ?? 15_000);
   operations.set(nameOf(key), operation);
   operation.result = begin().finally(() => operations.delete(nameOf(key)));
   return (await operation.join(context)) as Outcome<Value>;
@@ -103,7 +104,7 @@ export async function perform<Value>(
   async function begin(): Promise<{ outcome: Outcome<unknown> } | { failure: Error }> {
     try {
       operation.opening = deps.journal.open(call.run.run_id, call.step.id, key, attempt, base64TaskToken);
-      const opening = await operation.opening;
+      const opening = await operation.opening.catch(notBegun);
       if (opening.recorded) return given(opening.recorded);
       return await carryOut(deps, name, call, options, work, operation, opening);
     } catch (error) {
@@ -120,9 +121,11 @@ export async function perform<Value>(
  * @throws like `perform`.
  */
 export async function look<Value>(call: Call<unknown>, work: (signal: AbortSignal) => Promise<Value>): Promise<Outcome<Value>> {
+  const context = Context.current();
+  const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   const trace: Trace = { started_at: now(), completed_at: now(), lost: [] };
   try {
-    const found = await withinHistory(call.run, call.step, await work(Context.current().cancellationSignal));
+    const found = await withinHistory(call.run, call.step, await work(context.cancellationSignal));
     // What is too large is a reference, as any reader of a value must expect.
     return {
       ...trace,
@@ -133,6 +136,8 @@ export async function look<Value>(call: Call<unknown>, work: (signal: AbortSigna
   } catch (error) {
     if (error instanceof CancelledFailure) throw error;
     throw toApplicationFailure(describeFailure(error, { ...trace, completed_at: now() }), error);
+  } finally {
+    clearInterval(beating);
   }
 }
 
@@ -194,7 +199,7 @@ async function carryOut<Value>(
     if (thrown instanceof StepFailure && error instanceof StepFailure && thrown !== error) {
       thrown = new StepFailure(thrown.type, thrown.message, error.output);
     }
-    result = { failure: describeFailure(thrown, trace()) };
+    result = { failure: await bounded(call, describeFailure(thrown, trace())) };
   }
   log.end();
   result = deps.mask ? mapTexts(result, deps.mask) : result;
@@ -206,6 +211,19 @@ async function carryOut<Value>(
     deps.warn?.("The outcome of a step could not be recorded.", error);
   }
   return given(result, thrown);
+}
+
+/** What a failure carries is kept out of the history like a value when it is too large. */
+async function bounded({ run, step }: Call<unknown>, failure: RecordedFailure): Promise<RecordedFailure> {
+  const { output, ...trace } = failure.detail;
+  if (output === undefined) return failure;
+  try {
+    const kept = await withinHistory(run, step, output);
+    const artifacts = kept.artifact ? [...(trace.artifacts ?? []), kept.artifact] : trace.artifacts;
+    return { ...failure, detail: { ...trace, artifacts, output: kept.value } };
+  } catch {
+    return { ...failure, detail: trace }; // no place for it: the failure itself is what counts
+  }
 }
 
 /** Under the newest attempt that has joined: one that joins at this very moment overtakes only its own forerunner. */
@@ -297,6 +315,13 @@ function thrownFor(failure: RecordedFailure, cause: unknown): ApplicationFailure
   return failure.type === "cancelled"
     ? new CancelledFailure(failure.message, [failure.detail])
     : toApplicationFailure(failure, cause);
+}
+
+/** Without a word in the journal nothing is done: it could not be told from what was lost. */
+function notBegun(error: unknown): never {
+  if (error instanceof SupersededError) throw error;
+  const why = error instanceof Error ? error.message : String(error);
+  throw new StepFailure("journal_failed", `The step was not begun, for its journal could not be written: ${why}`);
 }
 
 function operationsOf(journal: Journal): Map<string, Operation> {

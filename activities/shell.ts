@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { Call, Outcome } from "../contract/activity.js";
@@ -30,6 +31,8 @@ export interface ShellOutput {
 export interface ShellDeps extends PerformDeps {
   /** The tree that a step leaves. */
   snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
+  /** Makes the run's tree anew when it is gone. */
+  openTree?: ((call: Call<unknown>) => Promise<unknown>) | undefined;
 }
 
 const RESULT_CHARS = 16_000;
@@ -47,7 +50,11 @@ const RESULT_BYTES = 30_000;
  */
 export function shell(deps: ShellDeps, call: Call<ShellInput>): Promise<Outcome<ShellOutput>> {
   const tree = deps.snapshotTree && (() => deps.snapshotTree!(call));
-  return perform(deps, "the command", call, { tree }, (work) => runCommand(call, work));
+  return perform(deps, "the command", call, { tree }, async (work) => {
+    // The first attempt says that the tree is gone; the next one makes it anew, from the last step's.
+    if (work.attempt > 1 && !existsSync(call.run.workspace.path)) await deps.openTree?.(call);
+    return runCommand(call, work);
+  });
 }
 
 async function runCommand({ run, input }: Call<ShellInput>, work: Work): Promise<ShellOutput> {
