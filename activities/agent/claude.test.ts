@@ -167,7 +167,10 @@ describe("Claude Code", { timeout: 30_000 }, () => {
   test("says so when the earlier session is none of this run's", async () => {
     const end = await claude("[[say hi]]", { resume: "11111111-2222-8333-8444-555555555555" });
 
-    expect(end).toMatchObject({ status: "failed", failure: { type: "agent_failed", message: expect.stringContaining("session") } });
+    expect(end).toMatchObject({
+      status: "failed",
+      failure: { type: "agent_failed", message: expect.stringContaining("session") },
+    });
   });
 
   test("names the missing binary and the way out", async () => {
