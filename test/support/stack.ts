@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, inject } from "vitest";
@@ -30,7 +29,7 @@ export async function testDatabase(): Promise<{ url: string; drop(): Promise<voi
 
 /** A new empty folder, removed when the test file is through. Other users may pass through it but not look in. */
 export function testFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "longhaul-test-"));
+  const folder = mkdtempSync(join(inject("folder"), "test-"));
   chmodSync(folder, 0o711);
   folders.push(folder);
   return folder;
