@@ -13,7 +13,7 @@ export type Connection = Pick<Database["orm"], "select" | "insert" | "update" | 
 
 /** Milliseconds after which a lost Postgres shows: to connect, to run a statement, to get a lock. */
 const CONNECT_TIMEOUT = 3_000;
-const STATEMENT_TIMEOUT = 30_000;
+const STATEMENT_TIMEOUT = 15_000;
 const LOCK_TIMEOUT = 10_000;
 
 /**
@@ -29,7 +29,7 @@ export function openDatabase(url: string): Database {
     statement_timeout: STATEMENT_TIMEOUT,
     lock_timeout: LOCK_TIMEOUT,
     // The server cannot end a statement whose connection is half open.
-    query_timeout: STATEMENT_TIMEOUT + 5_000,
+    query_timeout: STATEMENT_TIMEOUT + 3_000,
     keepAlive: true,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
@@ -39,8 +39,8 @@ export function openDatabase(url: string): Database {
 }
 
 const LOST_SOCKET = /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
-/** Connection exceptions, shutdown, crash and start of the server, and no connections, memory or disk left. */
-const LOST_STATE = /^(08...|57P0[1-5]|53...)$/;
+/** Connection exceptions; shutdown, crash and start of the server; no connections, memory or disk left; out of time. */
+const LOST_STATE = /^(08...|57P0[1-5]|53...|57014|55P03)$/;
 const LOST_MESSAGE =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout|Client was closed|The server does not support)/;
 

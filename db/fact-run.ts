@@ -58,9 +58,10 @@ export function newRun(header: RunHeader): RunRow {
 /** The run goes on in a Temporal execution that was not known before: from now on it is this one's word that counts. */
 export function enterExecution(rows: RunRows, execution: string): void {
   const { run } = rows;
+  // What was asked of a run before its first word is still to be confirmed.
+  if (run.temporalRunId !== null) awaitNothing(run);
   run.temporalRunId = execution;
   run.statusSeq = 0;
-  awaitNothing(run);
   rows.changed.add(run);
 }
 

@@ -52,11 +52,6 @@ export async function tellCorrection(tx: Connection, runId: string, replayed: re
   const differing: number[] = [];
   for (const { execution, facts } of replayed) differing.push(...(await differingSeqs(tx, runId, execution, facts)));
   if (differing.length > 0) await correctRows(tx, run, replayed, differing);
-  const names = replayed.map(({ execution }) => execution);
-  if (names.length > 0) {
-    const mine = and(eq(executions.runId, runId), inArray(executions.execution, names));
-    await tx.update(executions).set({ settledAt: new Date() }).where(mine);
-  }
   return differing;
 }
 

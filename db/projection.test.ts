@@ -312,6 +312,14 @@ describe("what the API tells of itself", () => {
     ]);
   });
 
+  test("holds from before the run's first word", async () => {
+    await applyAccepted(db, told.accepted("run_h", told.created("run_h")));
+    await applyAccepted(db, told.accepted("run_h", told.status("paused", "req_1"), told.second(3)));
+    await applyFacts(db, "run_h", "e1", told.narration("run_h", "e1", [told.created("run_h"), told.status("running")]));
+
+    expect(await runRow("run_h")).toMatchObject({ status: "paused", temporalRunId: "e1" });
+  });
+
   test("changes nothing when narration was faster", async () => {
     await applyAccepted(db, told.accepted("run_r", told.status("running", "req_2")));
     await applyAccepted(db, told.accepted("run_r", told.status("paused", "req_1")));
