@@ -1,12 +1,17 @@
+import { join } from "node:path";
 import { Context } from "@temporalio/activity";
 import type { Call } from "../contract/activity.js";
-import type { Fact } from "../contract/fact.js";
+import type { Fact, TreeRef } from "../contract/fact.js";
 import { isUnverified } from "../contract/messages.js";
 import { type AgentDeps, createAgentActivity } from "./agent/index.js";
 import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js";
+import { openGit } from "./git-client.js";
+import { sharesTree } from "./perform.js";
 import { type ShellDeps, type ShellInput, shell } from "./shell.js";
+import { snapshotTree } from "./snapshot.js";
 import { sweepRun } from "./sweep.js";
 import { createUserActivity, type UserActivityDeps } from "./user-activity.js";
+import { openWorkspace } from "./workspace.js";
 
 export interface ActivityDeps extends ShellDeps, AgentDeps, UserActivityDeps {
   /** Waits until all that the run has told is in Postgres, then writes its ending. */
@@ -27,11 +32,16 @@ export type Activities = ReturnType<typeof createActivities>["activities"];
  */
 export function createActivities(deps: ActivityDeps) {
   const { userActivity, stop } = createUserActivity(deps);
+  const onTree: ActivityDeps = {
+    ...deps,
+    snapshotTree: deps.snapshotTree ?? ((call) => leaveTree(deps, call)),
+    openTree: deps.openTree ?? ((call) => openWorkspace(call.run, { root: join(deps.home, "worktrees") })),
+  };
 
   return {
     activities: signed({
-      shell: (call: Call<ShellInput>) => shell(deps, call),
-      agent: createAgentActivity(deps),
+      shell: (call: Call<ShellInput>) => shell(onTree, call),
+      agent: createAgentActivity(onTree),
       userActivity,
       closeGate: (input: CloseGateInput) => closeGate(deps, input),
     }),
@@ -40,6 +50,12 @@ export function createActivities(deps: ActivityDeps) {
       await deps.journal.stop();
     },
   };
+}
+
+/** The tree as a step has left it; none of a folder without git. */
+async function leaveTree({ journal }: ActivityDeps, call: Call<unknown>): Promise<TreeRef | undefined> {
+  const git = await openGit(call.run.workspace.path);
+  return snapshotTree(git, call.run.run_id, call.step.number, { shared: sharesTree(journal, call) });
 }
 
 /** Nothing of the run is left running when its gate opens. */

@@ -1,5 +1,5 @@
 import type { Context } from "@temporalio/activity";
-import type { Outcome } from "../contract/activity.js";
+import type { Call, Outcome } from "../contract/activity.js";
 import { StepFailure } from "./failure.js";
 import type { Opening } from "./journal.js";
 
@@ -25,7 +25,11 @@ export class Operation {
   private readonly waiting = new Set<Context>();
   private orphaned: NodeJS.Timeout | undefined;
 
+  /** Another step of the same run was under way meanwhile. */
+  shared = false;
+
   constructor(
+    readonly call: Call<unknown>,
     private readonly heartbeatMs: number,
     /** How long it goes on when no attempt waits for it any more. */
     private readonly orphanMs: number,
@@ -33,6 +37,13 @@ export class Operation {
 
   get signal(): AbortSignal {
     return this.stopper.signal;
+  }
+
+  /** It begins while the other one is under way. */
+  meet(other: Operation): void {
+    if (other.call.run.run_id !== this.call.run.run_id || other.call.step.id === this.call.step.id) return;
+    this.shared = true;
+    other.shared = true;
   }
 
   /** Add to what is told with each heartbeat, and tell it now. */

@@ -11,7 +11,7 @@ import { runFolder } from "../db/run-folder.js";
 import { runChild } from "./child-process.js";
 import { childEnvironment } from "./environment.js";
 import { Journal } from "./journal.js";
-import { look, type PerformDeps, perform, type Work } from "./perform.js";
+import { look, type PerformDeps, perform, sharesTree, type Work } from "./perform.js";
 import { processTable } from "./process-table.js";
 import { sweepRun } from "./sweep.js";
 
@@ -138,6 +138,21 @@ describe("perform", { timeout: 20_000 }, () => {
 
     expect((await attempt(1, async () => ({ deep: ["a hunter2"] }))).value).toEqual({ deep: ["a ***"] });
     await expect(look(call(), async () => Promise.reject(new Error("x")))).rejects.toThrow();
+  });
+
+  test("knows whether other steps of the run were at work meanwhile", async () => {
+    const shares = (number: number, ms: number) => {
+      const mine = { ...call(), step: { ...call().step, id: `${RUN}-${number}`, number } };
+      const env = new MockActivityEnvironment({ activityId: String(100 + number) });
+      return env.run(perform<boolean>, deps, "it", mine, {}, async () => {
+        await sleep(ms);
+        return sharesTree(deps.journal, mine);
+      }) as Promise<Outcome<boolean>>;
+    };
+
+    expect((await shares(1, 0)).value).toBe(false);
+    const both = await Promise.all([shares(2, 10), shares(3, 80)]);
+    expect(both.map(({ value }) => value)).toEqual([true, true]);
   });
 
   test("reports what was left also when the work fails", async () => {

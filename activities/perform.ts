@@ -17,6 +17,7 @@ import { mapTexts } from "./map-texts.js";
 import type { Marks } from "./marks.js";
 import { type Heartbeat, Interrupted, Operation } from "./operation.js";
 import { withinHistory } from "./oversize.js";
+import { orGiveUp, StepClock } from "./step-clock.js";
 import { GRACE_MS, sweep } from "./sweep.js";
 
 /** What every activity stands on. */
@@ -59,9 +60,6 @@ export interface Work {
 }
 
 const HEARTBEAT_MS = 5_000;
-/** How long work may go on past its grace once it was told to stop, before it is left behind. */
-const STUBBORN_MS = 5_000;
-
 const underWay = new WeakMap<Journal, Map<string, Operation>>();
 
 /**
@@ -96,7 +94,8 @@ export async function perform<Value>(
     return (await running.join(context)) as Outcome<Value>; // the same call, begun by an earlier attempt
   }
 
-  const operation = new Operation(deps.heartbeatMs ?? HEARTBEAT_MS, deps.orphanMs ?? 15_000);
+  const operation = new Operation(call, deps.heartbeatMs ?? HEARTBEAT_MS, deps.orphanMs ?? 15_000);
+  for (const other of operations.values()) operation.meet(other);
   operations.set(nameOf(key), operation);
   operation.result = begin().finally(() => operations.delete(nameOf(key)));
   return (await operation.join(context)) as Outcome<Value>;
@@ -113,6 +112,11 @@ export async function perform<Value>(
       };
     }
   }
+}
+
+/** Whether other steps of the run were under way at some time while this one was: the tree that it leaves is not its alone. */
+export function sharesTree(journal: Journal, { step }: Call<unknown>): boolean {
+  return [...operationsOf(journal).values()].some((operation) => operation.call.step.id === step.id && operation.shared);
 }
 
 /**
@@ -165,6 +169,15 @@ async function carryOut<Value>(
   const started_at = now();
   const trace = (): Trace => ({ started_at, completed_at: now(), lost, ...left });
   const { signal } = operation;
+  const noTree = (error: unknown): undefined => {
+    // The work is done: that it leaves no checkpoint is to be seen, and no reason to do it again.
+    log.write(
+      "log",
+      `The tree that this step leaves could not be kept: ${error instanceof Error ? error.message : error}\n`,
+      "warn",
+    );
+    deps.warn?.("The tree that a step leaves could not be kept.", error);
+  };
 
   let result: RecordedResult;
   let thrown: unknown;
@@ -182,7 +195,7 @@ async function carryOut<Value>(
       graceMs,
     );
     clock.stop();
-    left.tree = (await options.tree?.()) ?? left.tree;
+    left.tree = (await options.tree?.().catch(noTree)) ?? left.tree;
     const kept = await withinHistory(run, step, value);
     if (kept.artifact) left.artifacts = [...(left.artifacts ?? []), kept.artifact];
     result = { outcome: { ...trace(), value: kept.value } };
@@ -239,60 +252,6 @@ async function record(journal: Journal, operation: Operation, result: RecordedRe
   }
 }
 
-/** The step's two timeouts. */
-class StepClock {
-  private total: NodeJS.Timeout | undefined;
-  private idle: NodeJS.Timeout | undefined;
-
-  constructor(
-    private readonly call: Call<unknown>,
-    private readonly stopper: AbortController,
-  ) {}
-
-  start(): void {
-    const { timeoutMs, idleTimeoutMs } = this.call;
-    if (timeoutMs) this.total = this.after(timeoutMs, "timed_out", `The step took longer than ${seconds(timeoutMs)}.`);
-    if (idleTimeoutMs)
-      this.idle = this.after(idleTimeoutMs, "idle_timed_out", `Nothing was heard of the step for ${seconds(idleTimeoutMs)}.`);
-  }
-
-  alive(): void {
-    this.idle?.refresh();
-  }
-
-  stop(): void {
-    clearTimeout(this.total);
-    clearTimeout(this.idle);
-  }
-
-  private after(ms: number, type: string, message: string): NodeJS.Timeout | undefined {
-    if (ms > MAX_TIMER_MS) return undefined;
-    return setTimeout(() => this.stopper.abort(new StepFailure(type, message)), ms);
-  }
-}
-
-/** Timers of Node reach 24 days; a longer limit is kept by Temporal. */
-const MAX_TIMER_MS = 2_147_483_647;
-
-/** The work's own end; or, when it does not heed the signal, the signal's reason some time after it. */
-async function orGiveUp<Value>(work: Promise<Value>, signal: AbortSignal, graceMs: number): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  let abort: (() => void) | undefined;
-  const givenUp = new Promise<never>((_resolve, reject) => {
-    abort = () => {
-      timer = setTimeout(() => reject(signal.reason), graceMs + STUBBORN_MS);
-    };
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, givenUp]);
-  } finally {
-    clearTimeout(timer);
-    if (abort) signal.removeEventListener("abort", abort);
-  }
-}
-
 function marksOf({ run, step }: Call<unknown>, { record }: Opening, attempt: number): Marks & Record<string, string> {
   return {
     LONGHAUL_RUN_ID: run.run_id,
@@ -328,10 +287,6 @@ function operationsOf(journal: Journal): Map<string, Operation> {
   const operations = underWay.get(journal) ?? new Map<string, Operation>();
   underWay.set(journal, operations);
   return operations;
-}
-
-function seconds(ms: number): string {
-  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
 }
 
 function now(): string {

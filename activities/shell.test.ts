@@ -154,6 +154,21 @@ describe("shell", { timeout: 60_000 }, () => {
 
     expect((await run("true")).tree).toEqual({ commit: "c", tree: "t", shared: false });
   });
+
+  test("is done though its tree cannot be kept, and its log says so", async () => {
+    deps.snapshotTree = async () => Promise.reject(new Error("no space left"));
+
+    expect((await run("true")).tree).toBeUndefined();
+    expect(chunks).toMatchObject([{ stream: "log", level: "warn", text: expect.stringContaining("no space left") }]);
+  });
+
+  test("makes a tree that has gone anew when it is tried again", async () => {
+    rmSync(tree, { recursive: true });
+    deps.openTree = async () => mkdirSync(tree);
+
+    await expect(run("true")).rejects.toMatchObject({ type: "workspace_missing" });
+    expect((await run("echo again", {}, { attempt: 2 })).value.stdout).toBe("again\n");
+  });
 });
 
 let activity = 0;
@@ -162,6 +177,7 @@ const environment = () => new MockActivityEnvironment({ activityId: String(++act
 interface RunOptions {
   env?: MockActivityEnvironment;
   step?: number;
+  attempt?: number;
   timeoutMs?: number;
   idleTimeoutMs?: number;
 }
