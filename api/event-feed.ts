@@ -26,8 +26,10 @@ interface Topic {
 
 /** A follower's hold on a topic. */
 export interface Following {
-  /** A promise of the next wake-up. Take it before reading: what is written between the two is then not missed. */
-  next(): Promise<void>;
+  /** How often the topic was woken. Look before reading: what is written between that and `wait` is then not missed. */
+  wakes(): number;
+  /** Until the topic was woken more often than `since`, the time is over, or `gone`. */
+  wait(since: number, milliseconds: number, gone: AbortSignal): Promise<void>;
   /** Read once for all followers that stand at the same place. */
   shared<Result>(place: string, read: () => Promise<Result>): Promise<Result>;
   close(): void;
@@ -77,7 +79,8 @@ export class EventFeed {
     topic.followers += 1;
     topic.onProgress.add(onProgress);
     return {
-      next: () => new Promise<void>((resolve) => topic.waiting.add(resolve)),
+      wakes: () => topic.wakes,
+      wait: (since, milliseconds, gone) => wait(topic, since, milliseconds, gone),
       shared: (place, read) => share(topic, place, read),
       close: () => {
         topic.onProgress.delete(onProgress);
@@ -161,9 +164,22 @@ export class EventFeed {
 
 function wake(topic: Topic): void {
   topic.wakes += 1;
-  const waiting = [...topic.waiting];
-  topic.waiting.clear();
-  for (const resolve of waiting) resolve();
+  for (const done of [...topic.waiting]) done();
+}
+
+function wait(topic: Topic, since: number, milliseconds: number, gone: AbortSignal): Promise<void> {
+  if (topic.wakes !== since || gone.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      topic.waiting.delete(done);
+      gone.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    topic.waiting.add(done);
+    gone.addEventListener("abort", done, { once: true });
+  });
 }
 
 function share<Result>(topic: Topic, place: string, read: () => Promise<Result>): Promise<Result> {

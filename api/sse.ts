@@ -49,6 +49,7 @@ export async function streamEvents(
   const gone = new AbortController();
   res.once("close", () => gone.abort());
   const following = feed.follow(source.topic, (pieces) => tellProgress(res, pieces));
+  let seen = following.wakes();
   const ping = setInterval(() => res.write(": ping\n\n"), PING);
   try {
     await pump();
@@ -60,7 +61,8 @@ export async function streamEvents(
 
   async function pump(): Promise<void> {
     let place = after;
-    let piece: Piece = { ...first, more: true };
+    // The first piece was read before the topic was followed: look once more before waiting.
+    let piece: Piece = { ...first, more: first.more || follow };
     while (!gone.signal.aborted && !feed.stopped) {
       for (const { id, event } of piece.events) {
         res.write(frame(id, event));
@@ -68,9 +70,9 @@ export async function streamEvents(
       }
       if (!(await drained(res, gone.signal))) return;
       if (piece.ended || (!piece.more && !follow)) return;
-      const woken = following.next();
-      if (!piece.more) await Promise.race([woken, delay(PING, undefined, { signal: gone.signal }).catch(() => {})]);
+      if (!piece.more) await following.wait(seen, PING, gone.signal);
       if (gone.signal.aborted || feed.stopped) return;
+      seen = following.wakes();
       piece = await readAgain(place);
     }
   }
