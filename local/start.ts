@@ -1,50 +1,9 @@
-import { realpathSync } from "node:fs";
-import { readConfig } from "../config.js";
-import { type Stack, startStack } from "./stack.js";
+import { serve } from "./serve.js";
 
-export { type ChildScript, type Stack, type StackOptions, startStack } from "./stack.js";
-
-/** One Ctrl-C can arrive twice, from the terminal and passed on by npm; a second one counts when it comes later. */
-const ECHO_MS = 2_000;
-
-/** `npm start`: everything up, the addresses printed, until SIGINT or SIGTERM; a second signal does not wait. */
-async function main(): Promise<void> {
-  const say = (line: string) => console.error(line);
-  const told = new AbortController();
-  let stack: Stack | undefined;
-  let toldAt = 0;
-  const onSignal = () => {
-    if (told.signal.aborted && Date.now() - toldAt > ECHO_MS) {
-      stack?.kill();
-      process.exit(130);
-    }
-    if (!told.signal.aborted) toldAt = Date.now();
-    told.abort(new Error("The start was given up."));
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
-
-  stack = await startStack(readConfig(), { log: say, signal: told.signal });
-  console.log(greeting(stack));
-  if (!told.signal.aborted) await new Promise((resolve) => told.signal.addEventListener("abort", resolve, { once: true }));
-  say("Stopping …");
-  await stack.stop();
-}
-
-function greeting(stack: Stack): string {
-  const lines = [`Longhaul  ${stack.url}`];
-  if (stack.temporalUiUrl) lines.push(`Temporal  ${stack.temporalUiUrl}`);
-  lines.push(`Data      ${stack.home}`);
-  if (stack.token !== null)
-    lines.push(process.env.LONGHAUL_TOKEN ? "Token     as set in LONGHAUL_TOKEN" : `Token     cat ${stack.home}/token`);
-  return lines.join("\n");
-}
-
-if (process.argv[1] !== undefined && import.meta.filename === realpathSync(process.argv[1])) {
-  main().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error);
-      process.exit(1);
-    },
-  );
-}
+serve().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  },
+);
