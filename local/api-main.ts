@@ -12,6 +12,7 @@ import { type Database, openDatabase } from "../db/database.js";
 import { allProjects, runsOfProject } from "../db/projects.js";
 import { packageRoot } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
+import { Discovery } from "../worker/discover.js";
 import { createLoader } from "../worker/load.js";
 import { accessToken } from "./home.js";
 import { untilTold } from "./parent.js";
@@ -33,11 +34,13 @@ async function main(): Promise<void> {
   const payloadCodecs = [await createPayloadCodec(config.home)];
   const token = accessToken(config.home, config.token);
   const feed = new EventFeed(db, databaseUrl, log);
+  const loader = createLoader();
+  const discovery = new Discovery({ db, loader, log, home: config.home });
   const server = createApiServer(
     createApp({
       db,
       temporal: new Client({ connection, namespace: config.temporalNamespace, dataConverter: { payloadCodecs } }),
-      loader: createLoader(),
+      loader,
       feed,
       logins: new Logins(token),
       config,
@@ -51,11 +54,12 @@ async function main(): Promise<void> {
   feed.start();
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(config.port, config.host, resolve));
   log.info(`Listening on ${config.host}:${config.port}.`);
+  void discovery.start();
   void sweepAll(db).catch((error: unknown) => log.warn({ err: error }, "Broken uploads were not looked for."));
 
   await told;
   const closed = new Promise((resolve) => server.close(resolve));
-  await feed.stop();
+  await Promise.all([feed.stop(), discovery.stop()]);
   setTimeout(() => server.closeAllConnections(), GRACE).unref();
   server.closeIdleConnections();
   await closed;

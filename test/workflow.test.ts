@@ -38,7 +38,9 @@ describe("a TypeScript workflow", () => {
   });
 
   test("fails with the author's file and line when its code throws", async () => {
-    const run = await stack.start(file(`const nothing: { foo(): void } | undefined = JSON.parse("null");\n        nothing!.foo();`));
+    const run = await stack.start(
+      file(`const nothing: { foo(): void } | undefined = JSON.parse("null");\n        nothing!.foo();`),
+    );
 
     const row = await run.finished();
 

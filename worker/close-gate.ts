@@ -9,8 +9,8 @@ export interface CloseGateDeps {
   writer: NarrationWriter;
   /** All facts of an execution up to now, by a replay. */
   replay: (runId: string, execution: string) => Promise<Fact[]>;
-  /** The run's folder is brought up to date. */
-  onWritten: (runId: string, facts: readonly Fact[]) => Promise<void>;
+  /** Called with the ending once it is written. */
+  onWritten: (runId: string, facts: readonly Fact[]) => void;
 }
 
 /**
@@ -37,5 +37,5 @@ export async function closeGate(deps: CloseGateDeps, final: Fact, signal: AbortS
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  await onWritten(run_id, [final]).catch(() => undefined); // the folder is brought up to date when the run is settled
+  onWritten(run_id, [final]);
 }

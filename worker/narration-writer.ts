@@ -11,8 +11,8 @@ export interface WriterOptions {
   db: Database;
   /** All facts of a Temporal execution up to now, by a replay: the answer to a gap. */
   replay: (runId: string, execution: string) => Promise<Fact[]>;
-  /** Called with what was written, in order. Its errors are logged and change nothing. */
-  onWritten: (runId: string, facts: readonly Fact[]) => Promise<void>;
+  /** Called with what was written, in order. */
+  onWritten: (runId: string, facts: readonly Fact[]) => void;
   log: Logger;
 }
 
@@ -82,9 +82,7 @@ export class NarrationWriter {
         await pause(delay);
       }
     }
-    await onWritten(run_id, batch).catch((error: unknown) =>
-      log.warn({ run: run_id, error: String(error) }, "run folder not written"),
-    );
+    onWritten(run_id, batch);
   }
 }
 

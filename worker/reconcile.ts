@@ -1,5 +1,5 @@
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import type { Logger } from "pino";
 import { type Database, isUnavailable } from "../db/database.js";
 import { unnarratedRuns, unsettledExecutions } from "../db/executions.js";
@@ -89,7 +89,8 @@ export class Reconciler {
     const failed = history.events?.findLast(
       (event) => event.workflowTaskFailedEventAttributes,
     )?.workflowTaskFailedEventAttributes;
-    const { WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE: own } = temporal.api.enums.v1.WorkflowTaskFailedCause;
+    const { WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE: own } =
+      proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
     const timedOut = history.events?.some((event) => event.workflowTaskTimedOutEventAttributes);
     if (failed && failed.cause !== own && !timedOut) return; // not its code: a deploy may mend it
     const why = failed?.failure?.message ?? "it did not come to an end within its time";

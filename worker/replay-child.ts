@@ -1,5 +1,5 @@
 // Replays histories for its parent, one at a time, and answers with the facts they tell.
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import { DefaultLogger, Runtime, Worker } from "@temporalio/worker";
 import type { Fact } from "../contract/fact.js";
 import { builtFile } from "../package-root.js";
@@ -30,7 +30,7 @@ async function replay({ id, runId, history }: ReplayRequest): Promise<ReplayAnsw
           if (isReplaying) facts.push(fact);
         }),
       },
-      temporal.api.history.v1.History.decode(history),
+      proto.temporal.api.history.v1.History.decode(history),
       runId,
     );
     return { id, facts };

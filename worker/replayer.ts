@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { setPriority } from "node:os";
-import { temporal } from "@temporalio/proto";
+import proto, { type temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
 import type { Fact } from "../contract/fact.js";
 import { builtFile } from "../package-root.js";
@@ -75,7 +75,7 @@ export class Replayer {
         settle();
       };
       child.on("exit", onExit).on("message", onMessage);
-      const request: ReplayRequest = { id, runId, history: temporal.api.history.v1.History.encode(history).finish() };
+      const request: ReplayRequest = { id, runId, history: proto.temporal.api.history.v1.History.encode(history).finish() };
       child.send(request, (error) => {
         if (error) onExit();
       });

@@ -58,8 +58,8 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   const replayer = new Replayer({ home, log });
   const warn = (message: string, error: unknown) => log.warn({ error: String(error) }, message);
   const logSink = createLogSink(db, { warn });
-  const folders = new RunFolders(db);
-  const onWritten = (runId: string, facts: readonly Fact[]) => folders.write(runId, facts);
+  const folders = new RunFolders(db, log);
+  const onWritten = (runId: string, facts: readonly Fact[]) => folders.written(runId, facts);
   const replay = async (runId: string, execution: string): Promise<Fact[]> =>
     replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
   const writer = new NarrationWriter({ db, replay, onWritten, log });
@@ -99,12 +99,11 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   });
   const done = worker.run();
 
-  const forget = async (runId: string) => {
-    await journal.forget(runId);
-    folders.forget(runId);
-  };
+  const forget = (runId: string) => journal.forget(runId);
   const reconciler = new Reconciler({ db, client, replayer, forget, log, namespace });
-  void recover().catch((error: unknown) => log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"));
+  void recover().catch((error: unknown) =>
+    log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
+  );
   reconciler.start();
 
   async function recover(): Promise<void> {
@@ -125,7 +124,9 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
 
   async function audit(fact: Fact & { type: "forgery.refused" }): Promise<void> {
     log.warn({ run: fact.run_id, what: fact.what }, "a start or signal that Longhaul did not sign was refused");
-    await recordAudit(db, { user_id: null, action: "forgery.refused", subject: fact.run_id, data: { what: fact.what } }).catch(warnAudit);
+    await recordAudit(db, { user_id: null, action: "forgery.refused", subject: fact.run_id, data: { what: fact.what } }).catch(
+      warnAudit,
+    );
   }
   const warnAudit = (error: unknown) => warn("audit not written", error);
 
@@ -136,6 +137,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
       await done;
       await reconciler.stop();
       await writer.stop(2_000);
+      await folders.flush();
       await logSink.flush(2_000);
       await activities.stop();
       replayer.stop();

@@ -5,9 +5,9 @@ import type { Logger } from "pino";
 import type { Fact } from "../contract/fact.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { Database } from "../db/database.js";
-import { appendEventFile } from "../db/event-file.js";
 import { executionsBefore, markSettled, projectPathOf } from "../db/executions.js";
 import { correctRun, settleRun } from "../db/projection-correct.js";
+import { writeRunFiles } from "../db/run-files.js";
 import { writeRunFile } from "../db/run-folder.js";
 import { type History, ReplayError, type Replayer } from "./replayer.js";
 
@@ -34,20 +34,29 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
 
   const history = await handle.fetchHistory();
   const facts = await replayed(deps, runId, history);
-  if (!facts?.some(({ type }) => type === "run.finished")) await settleRun(db, runId, execution, endingOf(history, status.name));
+  const all = [...(await earlier(deps, runId, execution)), ...(facts ? [{ execution, facts }] : [])];
+  const silent = !facts?.some(({ type }) => type === "run.finished");
+  const ending = silent ? { execution, ...endingOf(history, status.name) } : null;
 
   const project = await projectPathOf(db, runId);
-  if (project) {
-    await writeRunFile(project, runId, "history.json", JSON.stringify(historyToJSON(history)));
-    await writeRunFile(project, runId, "facts.jsonl", (facts ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(""));
-  }
-  if (facts) {
-    const differing = await correctRun(db, runId, [...(await earlier(deps, runId, execution)), { execution, facts }]);
-    if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
-  }
-  if (project) await appendEventFile(db, project, runId);
+  if (project) await archive(project, runId, { history, facts: all.flatMap((told) => told.facts), ending });
+  if (ending) await settleRun(db, runId, execution, ending);
+  const differing = await correctRun(db, runId, all);
+  if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
+  if (project) await writeRunFiles(db, runId, []);
   await deps.forget(runId);
   await markSettled(db, runId, execution);
+}
+
+/** What `rebuild` needs when Temporal has forgotten the run. Facts of all its executions are in one file, in order. */
+async function archive(
+  project: string,
+  runId: string,
+  { history, facts, ending }: { history: History; facts: Fact[]; ending: object | null },
+): Promise<void> {
+  await writeRunFile(project, runId, "history.json", JSON.stringify(historyToJSON(history)));
+  await writeRunFile(project, runId, "facts.jsonl", facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""));
+  if (ending) await writeRunFile(project, runId, "ending.json", JSON.stringify(ending));
 }
 
 /** The facts of the run's executions before this one: a run that was reset or restored has several. */

@@ -48,7 +48,7 @@ export async function host(spec: RunSpec): Promise<Json> {
     work.cancel();
   });
   const engine = new Engine(spec, tell, life);
-  const stop = listen(engine, () => work.cancel());
+  const stop = listen(engine);
 
   life.start();
   const ending = await work

@@ -3,17 +3,16 @@ import { type ArtifactMessage, type CommentMessage, isUnverified, type Request, 
 import type { Engine } from "./engine.js";
 
 /** What reaches a run from outside. A signal that Longhaul did not sign does nothing but leave its mark. */
-export function listen(engine: Engine, cancel: () => void): { cancelled(): boolean } {
+export function listen(engine: Engine): { cancelled(): boolean } {
   const { narrator, life } = engine;
   let cancelled = false;
 
   on<Request>(SIGNAL.pause, (request) => life.pause(request));
   on<Request>(SIGNAL.resume, (request) => life.resume(request));
-  on<Request>(SIGNAL.cancel, (request) => {
-    cancelled = true;
-    const reason = request.reason ? `: ${request.reason}` : "";
-    narrator.tell({ type: "log", level: "info", text: `Cancel asked${reason}`, step_id: null, attempt: 1 }, request.at);
-    cancel();
+  // The reason alone: the cancel itself is Temporal's own, which comes right after.
+  on<Request>(SIGNAL.cancel, ({ reason, at }) => {
+    const text = reason ? `Cancelled: ${reason}` : "Cancelled";
+    narrator.tell({ type: "log", level: "info", text, step_id: null, attempt: 1 }, at);
   });
   on<CommentMessage>(SIGNAL.comment, ({ comment, at }) => narrator.tell({ type: "comment.created", comment }, at));
   on<ArtifactMessage>(SIGNAL.artifact, ({ artifact, at }) => narrator.tell({ type: "artifact.created", artifact }, at));
@@ -22,7 +21,6 @@ export function listen(engine: Engine, cancel: () => void): { cancelled(): boole
   );
   setHandler(defineQuery("state"), () => engine.state);
 
-  // A cancel that comes from Temporal itself: its page, its command line.
   CancellationScope.current().cancelRequested.catch((error: unknown) => {
     if (!isCancellation(error)) throw error;
     cancelled = true;
