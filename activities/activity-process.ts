@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Json } from "../contract/json.js";
 import { childEnvironment } from "./environment.js";
@@ -72,7 +73,7 @@ export class ActivityProcess {
         this.onOutput?.(stream, data);
       });
     }
-    for (const part of [this.child, this.child.channel, this.child.stdout, this.child.stderr]) unref(part);
+    this.hold("unref");
     this.ready = this.whenReady();
     this.ready.catch(() => {});
   }
@@ -85,6 +86,7 @@ export class ActivityProcess {
   async call({ name, args, env, signal, onOutput }: ActivityCall): Promise<Json> {
     signal.throwIfAborted();
     this.onOutput = onOutput;
+    this.hold("ref");
     const stop = () => void this.end().catch(() => {});
     signal.addEventListener("abort", stop, { once: true });
     try {
@@ -100,6 +102,7 @@ export class ActivityProcess {
     } finally {
       signal.removeEventListener("abort", stop);
       this.onOutput = undefined;
+      this.hold("unref");
     }
   }
 
@@ -107,6 +110,13 @@ export class ActivityProcess {
   async end(): Promise<void> {
     await sweep(this.options.marks, this.options.graceMs);
     this.record?.ended();
+  }
+
+  /** A process that waits for calls is no reason for this one to stay. */
+  private hold(how: "ref" | "unref"): void {
+    this.child[how]();
+    this.child.channel?.[how]?.();
+    for (const stream of [this.child.stdout, this.child.stderr]) (stream as Socket | null)?.[how](); // a pipe is a socket to Node
   }
 
   private ask(request: ChildRequest): Promise<ChildAnswer> {
@@ -144,11 +154,6 @@ export class ActivityProcess {
       });
     });
   }
-}
-
-/** A process that waits for calls is no reason for this one to stay. */
-function unref(part: unknown): void {
-  if (typeof part === "object" && part !== null && "unref" in part && typeof part.unref === "function") part.unref();
 }
 
 function errorOf({ name, message, stack }: ChildError): Error {

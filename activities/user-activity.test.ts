@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import type { Json } from "../contract/json.js";
 import { builtScript } from "../test/support/built-script.js";
 import { testFolder } from "../test/support/stack.js";
 import { Journal } from "./journal.js";
+import { startOf } from "./process-owner.js";
 import { sweepRun } from "./sweep.js";
 import { createUserActivity, type UserActivityDeps, type UserActivityInput } from "./user-activity.js";
 
@@ -154,6 +156,20 @@ describe("a file's own activities", { timeout: 20_000 }, () => {
     expect((await call("add", [1, 1])).value).toBe(2);
 
     await expect(call("add", [1, 1], { hash: "0".repeat(64) })).rejects.toMatchObject({ type: "activity_missing" });
+  });
+
+  test("end with their worker", async () => {
+    await call("count");
+    const owner = await builtScript("test/support/activity-owner.ts");
+    const worker = spawn(process.execPath, [owner, program, join(home, "code", `${HASH}.cjs`), home, RUN], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const pid = Number(await new Promise((said) => worker.stdout.once("data", said)));
+    expect(startOf(pid)).not.toBeNull();
+    worker.kill("SIGKILL");
+    await sleep(500);
+
+    expect(startOf(pid)).toBeNull();
   });
 
   test("cost less than five milliseconds a call, journal and all", async () => {
