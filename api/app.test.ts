@@ -27,7 +27,7 @@ describe("the surface", () => {
 
     expect(status).toBe(200);
     expect(body).toMatchObject({ openapi: "3.1.0" });
-    expect(Object.keys(body.paths as object)).toContain("/api/runs/{id}/comments");
+    expect(Object.keys(body.paths)).toContain("/api/runs/{id}/comments");
   });
 
   test("starts a run, which is pending, and finds it", async () => {

@@ -45,8 +45,16 @@ export interface Api {
 export interface Reply {
   status: number;
   headers: Headers;
-  // Tests look into answers freely; what they do not find fails them.
-  body: Record<string, never> & { data: never };
+  body: ReplyBody;
+}
+
+/** The parts of answers that tests take into their hands; what they look at otherwise, they match. */
+export interface ReplyBody {
+  /** Of whatever type a test expects: it fails when it is wrong. */
+  data: never;
+  page: { total: number; next_cursor: string | null };
+  errors: { path: string; message: string }[];
+  paths: object;
 }
 
 export const HELLO = `import { defineWorkflow } from "longhaul";
