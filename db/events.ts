@@ -90,7 +90,11 @@ export async function listEvents(db: Database, query: PageQuery & { after?: Even
 
 /** Whether there are events that are not settled yet, and so will be told a little later. */
 export async function hasUnsettledEvents(db: Database): Promise<boolean> {
-  const found = await db.orm.select({ id: events.id }).from(events).where(sql`not ${settled}`).limit(1);
+  const found = await db.orm
+    .select({ id: events.id })
+    .from(events)
+    .where(sql`${events.xid}::xid8 >= pg_snapshot_xmin(pg_current_snapshot())`)
+    .limit(1);
   return found.length > 0;
 }
 

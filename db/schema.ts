@@ -443,6 +443,8 @@ export const events = mirror.table(
     unique("events_run_seq").on(t.runId, t.seq),
     uniqueIndex("events_run_key").on(t.runId, t.key),
     index("events_at").on(t.at),
+    /** The order of the stream of all runs' events. */
+    index("events_place").on(sql`(${t.xid}::xid8)`, t.id),
   ],
 );
 

@@ -60,9 +60,12 @@ async function main(): Promise<void> {
   await told;
   const closed = new Promise((resolve) => server.close(resolve));
   await Promise.all([feed.stop(), discovery.stop()]);
-  setTimeout(() => server.closeAllConnections(), GRACE).unref();
-  server.closeIdleConnections();
+  // A connection whose stream has just ended is idle only a moment later.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const limit = setTimeout(() => server.closeAllConnections(), GRACE);
   await closed;
+  clearInterval(sweep);
+  clearTimeout(limit);
   await connection.close();
   await db.close();
 }

@@ -1,0 +1,1 @@
+CREATE INDEX "events_place" ON "mirror"."events" USING btree (("xid"::xid8),"id");
