@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chownSync, lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 
 /** Whom Postgres runs as: itself it refuses to run as root. */
 export interface Account {
@@ -42,6 +43,32 @@ export function canReach(account: Account, folder: string): boolean {
 export function makeFolderOf(account: Account | undefined, folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (account) chownSync(folder, account.uid, account.gid);
+}
+
+const Location = z.object({ dataDir: z.string(), folder: z.string() });
+
+/**
+ * The place outside the home where the data of `dataDir` lies, which a note in `dataDir` keeps: so data is found again when
+ * the home was moved, is not shared with a copy of the home, and does not come back when the home was removed.
+ *
+ * @param dataDir absolute, without symbolic links.
+ */
+export function placeOutside(account: Account, dataDir: string, log: (line: string) => void): string {
+  const note = join(dataDir, "location.json");
+  const noted = existsSync(note) ? Location.parse(JSON.parse(readFileSync(note, "utf8"))) : undefined;
+  const ours = noted?.dataDir === dataDir || (noted && !existsSync(noted.dataDir));
+  if (noted && ours && !existsSync(noted.folder)) log(`The Postgres data in ${noted.folder} is gone and is made anew`);
+
+  const folder = noted && ours && existsSync(noted.folder) ? noted.folder : folderOutside(account, dataDir);
+  const data = join(folder, "data");
+  if (!noted && existsSync(data)) {
+    const aside = `${data}.removed-home-${Date.now()}`;
+    renameSync(data, aside);
+    log(`Postgres data of an earlier home of this name was put aside: ${aside}`);
+  }
+  writeFileSync(`${note}.new`, JSON.stringify({ dataDir, folder }), { mode: 0o600 });
+  renameSync(`${note}.new`, note);
+  return folder;
 }
 
 /**

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { endProcess, isAlive, markOf, type ProcessMark } from "./process-mark.js";
+import { commandOf, endProcess, isAlive, markOf, type ProcessMark } from "./process-mark.js";
 
 /**
  * Ends the server that still works on this data folder after its parent was killed, then the helpers of a server
@@ -52,7 +51,7 @@ function worksIn(pid: number, data: string): boolean {
     if (process.platform === "linux") {
       return readlinkSync(`/proc/${pid}/cwd`) === data && readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "postgres";
     }
-    return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" }).includes(data);
+    return commandOf(pid).includes(data);
   } catch {
     return false;
   }

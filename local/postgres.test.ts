@@ -1,5 +1,16 @@
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -128,5 +139,29 @@ describe.runIf(process.getuid?.() === 0)("as root, in a folder that is closed to
     expect(await ask(second.url, "select n from kept")).toBe(7);
     await second.stop();
     expect(readFileSync(join(dataDir, "password"), "utf8")).toMatch(/^[0-9a-f]{48}$/);
+
+    const moved = join(closed, "home", "moved");
+    renameSync(dataDir, moved);
+    const third = await startPostgres({ dataDir: moved });
+    expect(await ask(third.url, "select n from kept")).toBe(7);
+    await third.stop();
+  });
+
+  test("a home that was removed and made again begins anew, and its copy has data of its own", async () => {
+    rmSync(join(closed, "home"), { recursive: true });
+    const dataDir = join(closed, "home", "postgres");
+    const said: string[] = [];
+    const first = await startPostgres({ dataDir, log: (line) => said.push(line) });
+    expect(first.folder).toBe(outside);
+    expect(await ask(first.url, "select to_regclass('kept')::text")).toBeNull();
+    expect(said[0]).toContain("put aside");
+
+    const copy = join(closed, "copy");
+    cpSync(dataDir, copy, { recursive: true });
+    const second = await startPostgres({ dataDir: copy });
+    expect(second.folder).not.toBe(outside);
+    expect(await ask(first.url, "select 1")).toBe(1);
+    await Promise.all([first.stop(), second.stop()]);
+    rmSync(second.folder, { recursive: true });
   });
 });

@@ -17,7 +17,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { startLog } from "./log-file.js";
 import { freePort } from "./ports.js";
-import { type Account, canReach, folderOutside, makeFolderOf, postgresAccount } from "./postgres-account.js";
+import { type Account, canReach, makeFolderOf, placeOutside, postgresAccount } from "./postgres-account.js";
 import { installedBinaries, usableBinaries } from "./postgres-binaries.js";
 import { endLeftovers } from "./postgres-leftovers.js";
 import { endProcess, markOf } from "./process-mark.js";
@@ -78,7 +78,7 @@ export async function startPostgres(wanted: StartPostgres): Promise<PostgresServ
   const account = postgresAccount();
   mkdirSync(wanted.dataDir, { recursive: true, mode: account ? 0o711 : 0o700 });
   const dataDir = realpathSync(wanted.dataDir);
-  const base = account && !canReach(account, dataDir) ? folderOutside(account, dataDir) : dataDir;
+  const base = account && !canReach(account, dataDir) ? placeOutside(account, dataDir, log) : dataDir;
   const bin = join(usableBinaries(installed, base, account), "bin");
   const data = join(base, "data");
   const password = keptPassword(join(dataDir, "password"));

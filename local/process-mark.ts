@@ -63,6 +63,16 @@ export async function endProcess(mark: ProcessMark, signals: [NodeJS.Signals, nu
   return !isAlive(mark);
 }
 
+/** The command a process was started with, its arguments separated by blanks; empty when it is gone. */
+export function commandOf(pid: number): string {
+  try {
+    if (process.platform === "linux") return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+  } catch {
+    return "";
+  }
+}
+
 /** Fields 3 (state) and 22 (start) of `/proc/<pid>/stat`, counted after the name, which may hold spaces and brackets. */
 function startedOnLinux(pid: number): string | undefined {
   try {

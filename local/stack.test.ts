@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterEach, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { type Config, readConfig } from "../config.js";
 import { builtScript } from "../test/support/built-script.js";
 import { temporalAddress, testDatabase, testFolder } from "../test/support/stack.js";
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 const homes: string[] = [];
-afterEach(() => {
+afterAll(() => {
   const account = postgresAccount();
   for (const home of homes.splice(0)) {
     const data = join(home, "postgres");

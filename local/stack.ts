@@ -170,14 +170,13 @@ async function ready(url: string, children: (Supervised | undefined)[], signal: 
   for (;;) {
     signal?.throwIfAborted();
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
-    await answer?.body?.cancel();
+    const text = (await answer?.text().catch(() => "")) ?? "no answer";
     if (answer?.status === 200) return;
 
     const fallen = children.find((child) => child && child.falls() >= HOPELESS);
     if (fallen) throw new Error(`The ${fallen.name} does not start. It said:\n${fallen.lastLines()}`);
-    if (Date.now() > until)
-      throw new Error(`${url}/readyz is not ready after ${READY_MS / 1000} s (${answer?.status ?? "no answer"}).`);
-    await sleep(100);
+    if (Date.now() > until) throw new Error(`${url}/readyz is not ready after ${READY_MS / 1000} s: ${text}`);
+    await sleep(200);
   }
 }
 

@@ -8,7 +8,7 @@ import { msToTs } from "@temporalio/common/lib/time.js";
 import { startLog } from "./log-file.js";
 import { bypassProxyOnLoopback } from "./loopback.js";
 import { freePort, requirePort } from "./ports.js";
-import { endProcess, readMark, writeMark } from "./process-mark.js";
+import { commandOf, endProcess, isAlive, readMark, writeMark } from "./process-mark.js";
 
 export { type FindTemporal, resolveTemporal } from "./temporal-binary.js";
 
@@ -59,7 +59,7 @@ export async function startTemporal(wanted: StartTemporal): Promise<TemporalServ
   bypassProxyOnLoopback();
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const pidFile = join(dataDir, "temporal.pid");
-  await endLeftover(pidFile, wanted.log);
+  await endLeftover(pidFile, dataFile(dataDir), wanted.log);
   if (uiPort !== null) await requirePort(uiPort, "127.0.0.1", "LONGHAUL_TEMPORAL_UI_PORT");
 
   const port = wanted.port ?? (await freePort());
@@ -117,11 +117,15 @@ function flags(on: { dataDir: string; port: number; uiPort: number | null; names
   return [
     ...["server", "start-dev", "--ip", "127.0.0.1", "--port", String(on.port), "--namespace", on.namespace],
     ...(on.uiPort === null ? ["--headless"] : ["--ui-port", String(on.uiPort), "--ui-disable-news-fetch"]),
-    ...["--db-filename", join(on.dataDir, "temporal.db")],
+    ...["--db-filename", dataFile(on.dataDir)],
     ...["journal_mode=wal", "synchronous=full"].flatMap((pragma) => ["--sqlite-pragma", pragma]),
     ...dynamic.flatMap((value) => ["--dynamic-config-value", value]),
     ...["--log-level", "warn", "--log-format", "json"],
   ];
+}
+
+function dataFile(dataDir: string): string {
+  return join(dataDir, "temporal.db");
 }
 
 async function ready(address: string, namespace: string): Promise<void> {
@@ -149,10 +153,13 @@ async function keepRunsLong(address: string, namespace: string): Promise<void> {
   }
 }
 
-async function endLeftover(pidFile: string, log: (line: string) => void = () => {}): Promise<void> {
+/** @param dataFile what the command of a server of ours names: the pid file of a copied home tells of another home's. */
+async function endLeftover(pidFile: string, dataFile: string, log: (line: string) => void = () => {}): Promise<void> {
   const left = readMark(pidFile);
-  if (left && !(await endProcess(left, STOP))) throw new Error(`Temporal of an earlier start (pid ${left.pid}) cannot be ended.`);
-  if (left) log("Tidied up after a Temporal server of an earlier start");
+  if (left && isAlive(left) && commandOf(left.pid).includes(dataFile)) {
+    log("Ending a Temporal server of an earlier start");
+    if (!(await endProcess(left, STOP))) throw new Error(`Temporal of an earlier start (pid ${left.pid}) cannot be ended.`);
+  }
   await rm(pidFile, { force: true });
 }
 
