@@ -1,4 +1,3 @@
-import { sql } from "drizzle-orm";
 import type { AgentSessionRow, ToolCallRow } from "../../contract/agent-session.js";
 import type { ArtifactRow } from "../../contract/artifact.js";
 import type { AcceptedFact, CommentRow, Fact, FactBody, RunHeader, StepRef } from "../../contract/fact.js";
@@ -220,32 +219,26 @@ export async function prepare(db: Database): Promise<void> {
 
 /** All rows of a run, without the numbers that count rows of all runs. */
 export async function mirrorOf(db: Database, runId: string): Promise<Record<string, unknown[]>> {
-  const own: Record<string, string> = { events: "id, xid", log_chunks: "id", runs: "none" };
-  const rowsOf = async (name: string) => {
-    const column = name === "runs" ? "id" : name === "step_attempts" ? "step_id" : "run_id";
-    const without = (own[name] ?? "none").split(", ");
-    const pattern = name === "step_attempts" ? `${runId}-%` : runId;
-    const { rows } = await db.orm.execute<Record<string, unknown>>(
-      sql`select to_jsonb(t) - ${sql.param(without)}::text[] as row from ${sql.identifier("mirror")}.${sql.identifier(name)} t
-          where ${sql.identifier(column)} like ${pattern} order by 1`,
-    );
-    return rows.map(({ row }) => row);
-  };
-  const names = [
-    "runs",
-    "executions",
-    "facts",
-    "steps",
-    "step_attempts",
-    "agent_sessions",
-    "tool_calls",
-    "comments",
-    "artifacts",
-    "checkpoints",
-    "log_chunks",
-    "events",
-  ];
   const tables: Record<string, unknown[]> = {};
-  for (const name of names) tables[name] = await rowsOf(name);
+  for (const name of ["runs", "step_attempts", ...OF_A_RUN]) {
+    const mine = { runs: "id = $1", step_attempts: "step_id like $1 || '-%'" }[name] ?? "run_id = $1";
+    const without = { events: "{id,xid}", log_chunks: "{id}" }[name] ?? "{}";
+    const query = `select to_jsonb(t) - '${without}'::text[] as row from mirror.${name} t where ${mine} order by 1`;
+    const { rows } = await db.pool.query<{ row: unknown }>(query, [runId]);
+    tables[name] = rows.map(({ row }) => row);
+  }
   return tables;
 }
+
+const OF_A_RUN = [
+  "executions",
+  "facts",
+  "steps",
+  "agent_sessions",
+  "tool_calls",
+  "comments",
+  "artifacts",
+  "checkpoints",
+  "log_chunks",
+  "events",
+];
