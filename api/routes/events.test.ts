@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { FactBody } from "../../contract/fact.js";
@@ -125,6 +126,43 @@ describe("a run's stream", () => {
     await tell(finished("failed"));
 
     expect((await frames.ended).at(-1)?.id).toBe("3");
+  });
+});
+
+describe("clients that take nothing", () => {
+  test("hold up nobody and fill no memory", async () => {
+    const id = await api.startRun();
+    const tell = await teller(id);
+    const request = `GET /api/runs/${id}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+    const sockets = Array.from({ length: 100 }, () => {
+      const socket = connect(api.port, "127.0.0.1", () => socket.write(request)).on("error", () => {});
+      return socket.pause();
+    });
+    const frames = follow(`/api/runs/${id}/events`);
+    await frames.some(2);
+    const before = process.memoryUsage().rss;
+    const text = "x".repeat(100_000);
+    for (let n = 0; n < 40; n += 1) {
+      await appendLogChunks(api.db, [
+        {
+          run_id: id,
+          step_id: `${id}-1`,
+          attempt: 1,
+          stream: "stdout",
+          level: "info",
+          offset: n * 100_000,
+          text,
+          at: new Date().toISOString(),
+        },
+      ]);
+    }
+    const begun = Date.now();
+    await tell(finished("completed"));
+
+    expect((await frames.ended).at(-1)?.id).toBe("3");
+    expect(Date.now() - begun).toBeLessThan(2000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000);
+    for (const socket of sockets) socket.destroy();
   });
 });
 
