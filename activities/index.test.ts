@@ -24,6 +24,7 @@ beforeEach(() => {
     journal: new Journal(join(home, "journal")),
     log: { append() {} },
     graceMs: 200,
+    githubApiUrl: "http://127.0.0.1:1",
     loadCode: async () => null,
     closeGate: async (final) => void gates.push(final),
   };

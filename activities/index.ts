@@ -1,19 +1,21 @@
-import { join } from "node:path";
 import { Context } from "@temporalio/activity";
 import type { Call } from "../contract/activity.js";
 import type { Fact, TreeRef } from "../contract/fact.js";
 import { isUnverified } from "../contract/messages.js";
 import { type AgentDeps, createAgentActivity } from "./agent/index.js";
+import { createArtifactActivity } from "./artifact.js";
 import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js";
+import { createFilesActivities } from "./files.js";
+import { createGitActivities, createWorkspaceActivities, type GitDeps, worktreesRoot } from "./git.js";
 import { openGit } from "./git-client.js";
 import { sharesTree } from "./perform.js";
-import { type ShellDeps, type ShellInput, shell } from "./shell.js";
+import { type ShellInput, shell } from "./shell.js";
 import { snapshotTree } from "./snapshot.js";
 import { sweepRun } from "./sweep.js";
 import { createUserActivity, type UserActivityDeps } from "./user-activity.js";
 import { openWorkspace } from "./workspace.js";
 
-export interface ActivityDeps extends ShellDeps, AgentDeps, UserActivityDeps {
+export interface ActivityDeps extends GitDeps, AgentDeps, UserActivityDeps {
   /** Waits until all that the run has told is in Postgres, then writes its ending. */
   closeGate(final: Fact, signal: AbortSignal): Promise<void>;
 }
@@ -30,18 +32,23 @@ export type Activities = ReturnType<typeof createActivities>["activities"];
  * All that a worker registers with Temporal. Every activity refuses an argument that Longhaul has not signed.
  * `stop` is called when the worker takes no more work.
  */
-export function createActivities(deps: ActivityDeps) {
-  const { userActivity, stop } = createUserActivity(deps);
-  const onTree: ActivityDeps = {
-    ...deps,
-    snapshotTree: deps.snapshotTree ?? ((call) => leaveTree(deps, call)),
-    openTree: deps.openTree ?? ((call) => openWorkspace(call.run, { root: join(deps.home, "worktrees") })),
+export function createActivities(given: ActivityDeps) {
+  const deps: ActivityDeps = {
+    mask: hiding(given.githubToken),
+    snapshotTree: (call) => leaveTree(given, call),
+    openTree: ({ run }) => openWorkspace(run, { root: worktreesRoot(given.home) }),
+    ...given,
   };
+  const { userActivity, stop } = createUserActivity(deps);
 
   return {
     activities: signed({
-      shell: (call: Call<ShellInput>) => shell(onTree, call),
-      agent: createAgentActivity(onTree),
+      ...createWorkspaceActivities(deps),
+      ...createGitActivities(deps),
+      ...createFilesActivities(deps),
+      shell: (call: Call<ShellInput>) => shell(deps, call),
+      agent: createAgentActivity(deps),
+      artifact: createArtifactActivity(deps),
       userActivity,
       closeGate: (input: CloseGateInput) => closeGate(deps, input),
     }),
@@ -50,6 +57,10 @@ export function createActivities(deps: ActivityDeps) {
       await deps.journal.stop();
     },
   };
+}
+
+function hiding(secret: string | undefined): ((text: string) => string) | undefined {
+  return secret && secret.length >= 8 ? (text) => text.replaceAll(secret, "***") : undefined;
 }
 
 /** The tree as a step has left it; none of a folder without git. */

@@ -9,13 +9,14 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Call, Outcome } from "../contract/activity.js";
 import type { LogChunk } from "../contract/log.js";
 import { Journal } from "./journal.js";
-import { type ShellDeps, type ShellInput, type ShellOutput, shell } from "./shell.js";
+import { type ShellInput, type ShellOutput, shell } from "./shell.js";
 import { sweepRun } from "./sweep.js";
+import type { TreeDeps } from "./tree-step.js";
 
 let root: string;
 let tree: string;
 let chunks: LogChunk[];
-let deps: ShellDeps;
+let deps: TreeDeps;
 const RUN = `run_shell${process.pid}`;
 
 beforeEach(() => {

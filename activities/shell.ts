@@ -1,14 +1,13 @@
-import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { Call, Outcome } from "../contract/activity.js";
-import type { TreeRef } from "../contract/fact.js";
 import { type ChildExit, runChild } from "./child-process.js";
 import { childEnvironment } from "./environment.js";
 import { StepFailure } from "./failure.js";
 import { folderInside } from "./inside.js";
 import { excerptWindow } from "./output-window.js";
-import { type PerformDeps, perform, type Work } from "./perform.js";
+import type { Work } from "./perform.js";
+import { performOnTree, type TreeDeps } from "./tree-step.js";
 
 export interface ShellInput {
   /** Given to `bash -c` as it is: no `set -e`, no `pipefail` but what it sets itself. */
@@ -28,13 +27,6 @@ export interface ShellOutput {
   stderr: string;
 }
 
-export interface ShellDeps extends PerformDeps {
-  /** The tree that a step leaves. */
-  snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
-  /** Makes the run's tree anew when it is gone. */
-  openTree?: ((call: Call<unknown>) => Promise<unknown>) | undefined;
-}
-
 const RESULT_CHARS = 16_000;
 /** As JSON: control characters and other scripts need more bytes, and both streams must fit into a history. */
 const RESULT_BYTES = 30_000;
@@ -48,13 +40,8 @@ const RESULT_BYTES = 30_000;
  *
  * @throws {ApplicationFailure} `shell_failed`, its detail's `output` a ShellOutput; and what `perform` throws.
  */
-export function shell(deps: ShellDeps, call: Call<ShellInput>): Promise<Outcome<ShellOutput>> {
-  const tree = deps.snapshotTree && (() => deps.snapshotTree!(call));
-  return perform(deps, "the command", call, { tree }, async (work) => {
-    // The first attempt says that the tree is gone; the next one makes it anew, from the last step's.
-    if (work.attempt > 1 && !existsSync(call.run.workspace.path)) await deps.openTree?.(call);
-    return runCommand(call, work);
-  });
+export function shell(deps: TreeDeps, call: Call<ShellInput>): Promise<Outcome<ShellOutput>> {
+  return performOnTree(deps, "the command", call, { writes: true }, (work) => runCommand(call, work));
 }
 
 async function runCommand({ run, input }: Call<ShellInput>, work: Work): Promise<ShellOutput> {
