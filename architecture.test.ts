@@ -22,7 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Packages that only some folders may import. */
 const onlyIn: Record<string, readonly string[]> = {
-  express: ["api", "local", "test"],
+  express: ["api", "bench", "local", "test"],
   "drizzle-orm": ["db"],
   pg: ["db", "api", "test", "local", "bench"],
   "simple-git": ["activities"],

@@ -54,7 +54,7 @@ export interface AgentResult {
   text: string;
   data?: unknown;
   sessionId: string;
-  usage: Record<string, unknown>;
+  usage: object;
   filesChanged: string[];
   permissionDenials: unknown[];
 }

@@ -5,6 +5,7 @@ import { TASK_QUEUE } from "../config.js";
 import type { Fact } from "../contract/fact.js";
 import type { Database } from "../db/database.js";
 import { readEventFile } from "../db/event-file.js";
+import { markSettled } from "../db/executions.js";
 import { recreateMirror } from "../db/migrate.js";
 import { allProjects } from "../db/projects.js";
 import { readLateFacts, readStepOutput, rebuildRun } from "../db/rebuild.js";
@@ -71,16 +72,20 @@ async function rebuildOne(deps: RebuildDeps, { runId, project }: KnownRun): Prom
 
   const created = told.executions[0]?.facts[0];
   const folder = project ?? (created?.type === "run.created" ? created.run.project_path : null);
-  return rebuildRun(deps.db, {
+  const { executions, settled } = told;
+  const result = await rebuildRun(deps.db, {
     runId,
-    ...told,
+    executions,
+    settled,
     events: folder ? await readEventFile(folder, runId) : null,
     late: folder ? await readLateFacts(folder, runId) : [],
     output: folder ? await readStepOutput(folder, runId) : [],
   });
+  if (told.archived) for (const { execution } of told.executions) await markSettled(deps.db, runId, execution);
+  return result;
 }
 
-type Told = Pick<Parameters<typeof rebuildRun>[1], "executions" | "settled">;
+type Told = Pick<Parameters<typeof rebuildRun>[1], "executions" | "settled"> & { archived: boolean };
 
 /** What a settled run left in its folder; null when it was never settled. */
 async function fromArchive(project: string, runId: string): Promise<Told | null> {
@@ -90,6 +95,7 @@ async function fromArchive(project: string, runId: string): Promise<Told | null>
   const names = [...new Set(facts.map(({ execution }) => execution))];
   const ending = await readRunFile(project, runId, "ending.json").catch(() => null);
   return {
+    archived: true,
     executions: names.map((execution) => ({ execution, facts: facts.filter((fact) => fact.execution === execution) })),
     ...(ending ? { settled: JSON.parse(ending) } : {}),
   };
@@ -115,5 +121,5 @@ async function fromTemporal({ client, replayer, say }: RebuildDeps, runId: strin
       say(`${runId}: ${error.message}`);
     }
   }
-  return { executions, settled };
+  return { executions, settled, archived: false };
 }

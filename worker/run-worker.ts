@@ -93,8 +93,9 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     dataConverter,
     activities: activities.activities,
     sinks: narrationSinks((fact, isReplaying) => {
-      if (fact.type === "forgery.refused" && !isReplaying) void audit(fact);
-      if (fact.type !== "forgery.refused" || fact.what !== "start") writer.tell(fact);
+      const forgedStart = fact.type === "forgery.refused" && fact.what === "start"; // of a run that is none
+      if (!forgedStart) writer.tell(fact);
+      else if (!isReplaying) void audit(fact);
     }),
   });
   const done = worker.run();
@@ -123,7 +124,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   }
 
   async function audit(fact: Fact & { type: "forgery.refused" }): Promise<void> {
-    log.warn({ run: fact.run_id, what: fact.what }, "a start or signal that Longhaul did not sign was refused");
+    log.warn({ run: fact.run_id, what: fact.what }, "a start that Longhaul did not sign was refused");
     await recordAudit(db, { user_id: null, action: "forgery.refused", subject: fact.run_id, data: { what: fact.what } }).catch(
       warnAudit,
     );

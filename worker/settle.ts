@@ -1,6 +1,5 @@
 import type { Client } from "@temporalio/client";
-import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
-import type { temporal } from "@temporalio/proto";
+import proto, { type temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
 import type { Fact } from "../contract/fact.js";
 import type { RunError, RunStatus } from "../contract/run.js";
@@ -54,9 +53,15 @@ async function archive(
   runId: string,
   { history, facts, ending }: { history: History; facts: Fact[]; ending: object | null },
 ): Promise<void> {
-  await writeRunFile(project, runId, "history.json", JSON.stringify(historyToJSON(history)));
+  await writeRunFile(project, runId, "history.json", historyText(history));
   await writeRunFile(project, runId, "facts.jsonl", facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""));
   if (ending) await writeRunFile(project, runId, "ending.json", JSON.stringify(ending));
+}
+
+/** As JSON that `History.fromObject` of Temporal's own types reads back. */
+function historyText(history: History): string {
+  const { History } = proto.temporal.api.history.v1;
+  return JSON.stringify(History.toObject(History.fromObject(history), { longs: String, enums: String, bytes: String }));
 }
 
 /** The facts of the run's executions before this one: a run that was reset or restored has several. */

@@ -218,7 +218,8 @@ export function createContext(engine: Engine): AnyContext {
 
 function artifact(engine: Engine, name: string, options: ArtifactOptions): Promise<ArtifactResult> {
   const { path, content, type, fileType, mimeType, metadata, ...rest } = options;
-  const input = { name, ...defined({ path, content, type, file_type: fileType, mime_type: mimeType, metadata }) };
+  const kept = metadata === undefined ? undefined : asJson(metadata, `artifact "${name}"`);
+  const input = { name, ...defined({ path, content, type, file_type: fileType, mime_type: mimeType, metadata: kept }) };
   const shown = { ...input, ...(content === undefined ? {} : { content: `${content.length} characters` }) } as JsonObject;
   return engine.step({ kind: "artifact", key: options.name ?? name, options: rest, input: shown }, async (place) => {
     const work = (activities: ReturnType<typeof activitiesFor>) =>

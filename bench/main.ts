@@ -1,0 +1,101 @@
+// `npm run bench`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
+// Prints ratios; absolute times are this machine's and are shown only to explain them.
+import { fork } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readConfig } from "../config.js";
+import { freePort } from "../local/ports.js";
+import { startStack } from "../local/stack.js";
+import { builtFile } from "../package-root.js";
+import { bundleHost } from "../worker/bundle-host.js";
+import { type Engine, longhaulEngine, rawEngine } from "./engines.js";
+import { machinery } from "./machinery.js";
+import { ticksFile } from "./ticks-workflow.js";
+
+const rounds = Number(process.argv[2] ?? 5);
+const folder = mkdtempSync(join(tmpdir(), "longhaul-bench-"));
+const project = join(folder, "project");
+mkdirSync(join(project, ".agent/workflows/definitions"), { recursive: true });
+writeFileSync(join(project, ".agent/workflows/definitions/ticks.ts"), ticksFile);
+
+await bundleHost(builtFile("bench/raw-workflow.js"), builtFile("bench/raw-bundle.cjs"));
+const config = readConfig({ LONGHAUL_HOME: join(folder, "home"), LONGHAUL_PORT: String(await freePort()), LONGHAUL_LOG: "warn" });
+const stack = await startStack(config, { temporalUi: false });
+const rawPort = await freePort();
+const rawProcess = fork(builtFile("bench/raw-main.js"), [], {
+  env: { ...process.env, TEMPORAL_ADDRESS: stack.temporalAddress, PORT: String(rawPort) },
+});
+try {
+  await new Promise((resolve) => rawProcess.once("message", resolve));
+  const raw = rawEngine(`http://127.0.0.1:${rawPort}`);
+  const ours = await longhaulEngine(stack.url, stack.token ?? "", project);
+  await Promise.all([raw.run(5), ours.run(5)]);
+
+  await compare("latency per step, 1 run of 100 steps [ms]", "lower", 1.25, perStep);
+  await compare("throughput, 50 runs of 20 steps [steps/s]", "higher", 0.75, throughput, Math.min(rounds, 3));
+  await compare("start to first step, over HTTP [ms]", "lower", 2.0, toFirstStep, rounds * 2);
+  await longRun(ours);
+  await machinery(folder, stack.databaseUrl);
+} finally {
+  rawProcess.disconnect();
+  await stack.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function perStep(engine: Engine): Promise<number> {
+  const { times } = await engine.run(100);
+  return ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 99;
+}
+
+async function throughput(engine: Engine): Promise<number> {
+  const began = Date.now();
+  const runs = await Promise.all(Array.from({ length: 50 }, () => engine.run(20)));
+  const last = Math.max(...runs.map(({ times }) => times.at(-1) ?? 0));
+  return (50 * 20) / ((last - began) / 1_000);
+}
+
+async function toFirstStep(engine: Engine): Promise<number> {
+  const { asked, times } = await engine.run(1);
+  return (times[0] ?? 0) - asked;
+}
+
+async function longRun(engine: Engine): Promise<void> {
+  const { times } = await engine.run(2_000);
+  const span = (from: number, to: number) => ((times[to] ?? 0) - (times[from] ?? 0)) / (to - from);
+  const [first, last] = [span(0, 99), span(1_900, 1_999)];
+  report("one run of 2,000 steps: last 100 against first 100 [ms a step]", last, first, "lower", 1.2);
+}
+
+/** Both in turns, round by round; the ratio of the medians. */
+async function compare(
+  what: string,
+  better: "lower" | "higher",
+  bar: number,
+  measure: (engine: Engine) => Promise<number>,
+  times = rounds,
+): Promise<void> {
+  const figures: { ours: number[]; raw: number[] } = { ours: [], raw: [] };
+  const engines = {
+    raw: rawEngine(`http://127.0.0.1:${rawPort}`),
+    ours: await longhaulEngine(stack.url, stack.token ?? "", project),
+  };
+  for (let round = 0; round < times; round++) {
+    const order = round % 2 === 0 ? (["raw", "ours"] as const) : (["ours", "raw"] as const);
+    for (const name of order) figures[name].push(await measure(engines[name]));
+  }
+  report(what, median(figures.ours), median(figures.raw), better, bar);
+}
+
+function report(what: string, ours: number, raw: number, better: "lower" | "higher", bar: number): void {
+  const ratio = ours / raw;
+  const holds = better === "lower" ? ratio <= bar : ratio >= bar;
+  const sign = better === "lower" ? "<=" : ">=";
+  console.log(
+    `${what}: ${ours.toFixed(1)} / ${raw.toFixed(1)} = ${ratio.toFixed(2)} (bar ${sign} ${bar}: ${holds ? "holds" : "FALLS SHORT"})`,
+  );
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
