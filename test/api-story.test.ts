@@ -91,7 +91,9 @@ test("a comment, a pause and a resume reach the run", async () => {
 
 test("a cancelled run is cancelled when the answer is 200", async () => {
   const { data: run } = await ask("POST", "/api/runs", { workflow: "slow" });
-  await expect.poll(async () => (await ask("GET", `/api/runs/${run.id}`)).data._count.steps, { timeout: 20_000 }).toBeGreaterThan(0);
+  await expect
+    .poll(async () => (await ask("GET", `/api/runs/${run.id}`)).data._count.steps, { timeout: 20_000 })
+    .toBeGreaterThan(0);
   const cancelled = await ask("POST", `/api/runs/${run.id}/cancel`, { reason: "enough" });
 
   expect(cancelled).toMatchObject({ status: 200, data: { status: "cancelled" } });
