@@ -1,0 +1,33 @@
+import { existsSync } from "node:fs";
+import type { Call, Outcome } from "../contract/activity.js";
+import type { TreeRef } from "../contract/fact.js";
+import { type PerformDeps, perform, type Work } from "./perform.js";
+
+/** What activities that work on a run's tree stand on. */
+export interface TreeDeps extends PerformDeps {
+  /** The tree that a step leaves. */
+  snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
+  /** Makes the run's tree anew when it is gone. */
+  openTree?: ((call: Call<unknown>) => Promise<unknown>) | undefined;
+}
+
+/**
+ * Do something to the run's tree, by `perform`. The attempt in which the tree is found gone fails as `workspace_missing`; the
+ * next one makes it anew.
+ *
+ * @param writes the step may change files or HEAD, so that the tree it leaves is kept.
+ */
+export function performOnTree<Value>(
+  deps: TreeDeps,
+  name: string,
+  call: Call<unknown>,
+  { writes }: { writes: boolean },
+  work: (work: Work) => Promise<Value>,
+): Promise<Outcome<Value>> {
+  const { snapshotTree } = deps;
+  const tree = writes && snapshotTree ? () => snapshotTree(call) : undefined;
+  return perform(deps, name, call, { tree }, async (given) => {
+    if (given.attempt > 1 && !existsSync(call.run.workspace.path)) await deps.openTree?.(call);
+    return work(given);
+  });
+}
