@@ -37,7 +37,7 @@ export async function ensureBranch(git: Git, { name, from }: EnsureBranchInput):
 }
 
 /** The folder of the worktree that has a branch checked out; null when none has. */
-async function placeOfBranch(git: Git, name: string): Promise<string | null> {
+export async function placeOfBranch(git: Git, name: string): Promise<string | null> {
   const listed = await git.run(["worktree", "list", "--porcelain", "-z"]);
   for (const entry of listed.split("\0\0")) {
     const lines = entry.split("\0");

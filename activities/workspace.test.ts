@@ -146,6 +146,20 @@ describe("openWorkspace", () => {
     expect(git(path, "status", "--porcelain")).toBe("");
   });
 
+  test("brings a deleted tree back without its branch when that is checked out elsewhere by now", async () => {
+    const run = project.run();
+    const { path } = run.workspace;
+    await openWorkspace(run, { root });
+    await ensureBranch(await openGit(path), { name: "feature" });
+    await snapshotTree(await openGit(path), run.run_id, 1);
+    rmSync(path, { recursive: true });
+    project.git("worktree", "prune");
+    project.git("switch", "--quiet", "feature");
+
+    expect(await openWorkspace(run, { root })).toMatchObject({ branch: null });
+    expect(project.git("branch", "--show-current")).toBe("feature");
+  });
+
   test("refuses a tree outside its root, also through a link", async () => {
     symlinkSync("/tmp", join(project.folder, "link"));
     mkdirSync(root);

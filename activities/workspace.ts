@@ -1,6 +1,7 @@
 import { lstat, mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import type { RunRef } from "../contract/activity.js";
+import { placeOfBranch } from "./branch.js";
 import { StepFailure } from "./failure.js";
 import { withLock } from "./file-lock.js";
 import { type Git, type GitOptions, openGit } from "./git-client.js";
@@ -144,7 +145,9 @@ async function bringBack(git: Git, runId: string): Promise<void> {
   const { commit, parent, branch } = snapshot;
   const tip = branch === null ? null : await findCommit(git, `refs/heads/${branch}`);
   if (parent) await git.run(["checkout", "--quiet", "--detach", tip ?? parent]);
-  if (tip) await git.run(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
+  // Somebody may have taken the branch up elsewhere meanwhile: then its commit alone, as git allows it once only.
+  if (tip && branch !== null && !(await placeOfBranch(git, branch)))
+    await git.run(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
   // A commit made after the snapshot holds more than the snapshot does.
   if (!tip || tip === parent) await putTree(git, commit);
 }
