@@ -66,7 +66,8 @@ async function main(): Promise<void> {
   const undo: Undo = [];
   try {
     await demonstrate(chosen, undo, told.signal);
-    if (chosen.keep && !told.signal.aborted) {
+    if (!chosen.keep) console.log("\nAll of it is removed now. `npm run demo -- --keep` leaves it running to look around.");
+    else if (!told.signal.aborted) {
       console.log("\nIt goes on running. Ctrl-C ends it and removes its files.");
       await new Promise((resolve) => told.signal.addEventListener("abort", resolve, { once: true }));
     }

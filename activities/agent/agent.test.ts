@@ -41,10 +41,10 @@ describe("an agent step", { timeout: 30_000 }, () => {
   });
 
   test("shows text and tool calls in the log while it works", async () => {
-    await agent("[[shell echo hi]] [[say Done so.]]", { permission: "bypassPermissions" });
+    await agent("[[shell echo hi]] [[write src/new.js x]] [[say Done so.]]", { permission: "bypassPermissions" });
 
     const log = chunks.map(({ text }) => text).join("");
-    expect(log).toContain("> Bash echo hi\n");
+    expect(log).toContain("> Bash echo hi\n> Write src/new.js\n");
     expect(log).toContain("Done so.\n");
   });
 

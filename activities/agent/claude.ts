@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { CanUseTool, Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { Json } from "../../contract/json.js";
 import type { Marks } from "../marks.js";
@@ -97,7 +98,7 @@ const GRACE_MS = 3_000;
 export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   const binary = claudeBinary(request.binary);
   const { query } = await loadSdk();
-  mkdirSync(request.configDir, { recursive: true, mode: 0o700 });
+  mkdirSync(join(request.configDir, "tmp"), { recursive: true, mode: 0o700 });
   const { LONGHAUL_ATTEMPT: _, ...own } = request.marks;
   await sweep(own, GRACE_MS); // a lost worker's agent may still be at work in the session
   const entry = enterSession({

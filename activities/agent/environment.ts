@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Marks } from "../marks.js";
 
 /** All that an agent's process may know of the worker's environment. */
@@ -39,7 +40,7 @@ const QUIET = {
 };
 
 export interface ClaudeEnvironment {
-  /** Where Claude Code keeps settings and transcripts: outside the run's tree. */
+  /** Where Claude Code keeps settings, transcripts and its temporary files: outside the run's tree. */
   configDir: string;
   marks: Marks;
   /** The step's own variables; they cannot replace ours. */
@@ -56,6 +57,7 @@ export function claudeEnvironment(own: NodeJS.ProcessEnv, options: ClaudeEnviron
     ...options.extra,
     ...QUIET,
     CLAUDE_CONFIG_DIR: options.configDir,
+    CLAUDE_CODE_TMPDIR: join(options.configDir, "tmp"),
     ...(options.rootMayBypass ? { IS_SANDBOX: "1" } : {}),
     ...options.marks,
   };

@@ -86,7 +86,12 @@ async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Work): Pr
     session_file_path: null,
     usage: null,
   };
-  const trail = new Trail(work.log, { run_id: run.run_id, step_id: step.id, agent_session_id: session.id }, mask);
+  const trail = new Trail(
+    work.log,
+    { run_id: run.run_id, step_id: step.id, agent_session_id: session.id },
+    mask,
+    run.workspace.path,
+  );
   const folder = join(deps.home, "agents", run.run_id);
   await folderInside(run.workspace.path, undefined);
   const before = await treeState(run.workspace.path);

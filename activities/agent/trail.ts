@@ -18,6 +18,8 @@ export class Trail {
     private readonly log: LogStream,
     private readonly owner: { run_id: string; step_id: string; agent_session_id: string },
     private readonly mask: (text: string) => string,
+    /** The tree, whose paths are shown without it. */
+    private readonly tree: string,
   ) {}
 
   take(event: AgentEvent): void {
@@ -32,7 +34,7 @@ export class Trail {
         this.log.write("stderr", this.mask(event.text));
         return;
       case "tool": {
-        this.log.write("log", `> ${event.tool} ${oneLine(this.mask(gist(event.input)))}\n`);
+        this.log.write("log", `> ${event.tool} ${oneLine(this.mask(gist(event.input)).replaceAll(`${this.tree}/`, ""))}\n`);
         const id = `${this.owner.agent_session_id}-t${this.calls.length + 1}`;
         const call = {
           id,
