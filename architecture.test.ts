@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 /**
  * Which folders each folder may import. `type:` allows `import type` alone. Files at the top (`config`,
- * `payload-codec`, `package-root`) count as folders of their own name.
+ * `fault`, `payload-codec`, `package-root`) count as folders of their own name.
  */
 const mayImport: Record<string, readonly string[]> = {
   contract: [],
@@ -12,9 +12,9 @@ const mayImport: Record<string, readonly string[]> = {
   sdk: ["contract", "type:activities"],
   workflows: ["contract", "sdk", "type:activities"],
   db: ["contract", "package-root"],
-  activities: ["contract", "db"],
+  activities: ["contract", "db", "fault"],
   worker: ["contract", "sdk", "activities", "definition", "db", "config", "payload-codec", "package-root", "type:workflows"],
-  api: ["contract", "definition", "db", "config", "package-root", "type:workflows"],
+  api: ["contract", "definition", "db", "config", "fault", "package-root", "type:workflows"],
   bench: ["*"],
   local: ["*"],
   test: ["*"],

@@ -2,6 +2,7 @@ import { Context } from "@temporalio/activity";
 import { type ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import type { Call, LostAttempt, Outcome, Trace } from "../contract/activity.js";
 import { stepFolderName } from "../db/run-folder.js";
+import { faultPoint } from "../fault.js";
 import { describeFailure, StepFailure, toApplicationFailure, workerLost } from "./failure.js";
 import {
   type Journal,
@@ -188,6 +189,7 @@ async function carryOut<Value>(
         `A worker was lost while ${name} ran, and this step may not run again: look at what it did.`,
       );
     }
+    faultPoint("activity:begun", step.number);
     clock.start();
     const value = await orGiveUp(
       work({ attempt, signal, marks, graceMs, log, alive: () => clock.alive(), tell: (beat) => operation.tell(beat), left }),
@@ -215,6 +217,7 @@ async function carryOut<Value>(
     result = { failure: await bounded(call, describeFailure(thrown, trace())) };
   }
   log.end();
+  faultPoint("activity:done", step.number);
   result = deps.mask ? mapTexts(result, deps.mask) : result;
   try {
     await record(deps.journal, operation, result);
@@ -223,6 +226,7 @@ async function carryOut<Value>(
     // The effect is there, and so is its outcome: to report it is better than to hide it.
     deps.warn?.("The outcome of a step could not be recorded.", error);
   }
+  faultPoint("activity:recorded", step.number);
   return given(result, thrown);
 }
 

@@ -14,6 +14,7 @@ import { allProjects, createProject, findProjectByRepo, getProject } from "../db
 import { getRunState } from "../db/runs.js";
 import type { User } from "../db/tokens.js";
 import { getProgram } from "../db/workflows.js";
+import { faultPoint } from "../fault.js";
 import { isBranchName } from "./branch-name.js";
 import type { ApiContext } from "./context.js";
 import { anyCase, Name } from "./fields.js";
@@ -106,6 +107,7 @@ export async function startRun(context: ApiContext, prepared: PreparedRun, { id,
   }
 
   await askTemporal(context, spec, project);
+  faultPoint("api:started");
   const { program, ...header } = spec;
   await applyAccepted(context.db, {
     type: "run.created",

@@ -1,0 +1,181 @@
+import { isFinished, type RunStatus } from "../../contract/run.js";
+import { isStepFinished, type StepStatus } from "../../contract/step.js";
+
+/** An event as it came over a stream, with the cursor it came under. */
+export interface SeenEvent {
+  id: string;
+  seq: number;
+  type: string;
+  data: Record<string, unknown>;
+}
+
+export interface SeenStep {
+  id: string;
+  step_number: number;
+  name: string;
+  status: StepStatus;
+  output: unknown;
+  error: { type: string } | null;
+  attempts: { number: number; status: string }[];
+}
+
+/** All that is known of one run whose start was answered with 201. */
+export interface RunEvidence {
+  run_id: string;
+  /** Rows that say they are this run, over HTTP. */
+  rows: { id: string; status: RunStatus; output: unknown }[];
+  /** Temporal's executions under the run's id, newest first: `COMPLETED`, `FAILED` … */
+  executions: string[];
+  steps: SeenStep[];
+  /** As one client saw it, its connections after a break included. */
+  events: SeenEvent[];
+  /** Ids of comments and artifacts that were answered with 201, and what reading them gives now. */
+  promised: { kind: "comment" | "artifact"; id: string; wanted: string; found: string | null }[];
+  /** Lines of the run's counter file: each is the number of the step that wrote it. Null: the run counts nothing. */
+  counter: string[] | null;
+  /** What a run without faults gives, by step number. */
+  expected: ReadonlyMap<number, unknown>;
+}
+
+export interface Evidence {
+  runs: RunEvidence[];
+  /** Processes that carry a run's mark although that run is over. */
+  processes: { pid: number; run_id: string; command: string }[];
+  /** Locks, half-written files: absolute paths. */
+  leftovers: string[];
+  /** Rows of the projection as it was and as it is after a rebuild, a line each; null: not compared. */
+  rebuilt: { before: string[]; after: string[] } | null;
+  /** A run of 3 steps that was started after all faults; null: none was. */
+  afterwards: { status: string; ms: number } | null;
+}
+
+export interface Finding {
+  invariant: "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10";
+  run_id?: string;
+  what: string;
+}
+
+const SOUND_MS = 30_000;
+
+/** Everything that was lost, repeated or left behind; nothing when all is well. Pure. */
+export function check(evidence: Evidence): Finding[] {
+  const { runs, processes, leftovers, rebuilt, afterwards } = evidence;
+  return [
+    ...runs.flatMap(checkRun),
+    ...processes.map(({ pid, run_id, command }) => found("I7", `process ${pid} is left: ${command}`, run_id)),
+    ...leftovers.map((path) => found("I8", `${path} is left`)),
+    ...(rebuilt ? differences(rebuilt) : []),
+    ...(afterwards && (afterwards.status !== "completed" || afterwards.ms > SOUND_MS)
+      ? [found("I10", `a new run is ${afterwards.status} after ${afterwards.ms} ms`)]
+      : []),
+  ];
+}
+
+export function checkRun(run: RunEvidence): Finding[] {
+  const checks = [started, finishedOnce, kept, sameOutput, actedOnce, inSequence];
+  return checks.flatMap((one) => one(run).map((finding) => ({ ...finding, run_id: run.run_id })));
+}
+
+/** I1 */
+function started({ rows, executions }: RunEvidence): Finding[] {
+  const findings: Finding[] = [];
+  if (rows.length !== 1) findings.push(found("I1", `there are ${rows.length} rows of it`));
+  if (executions.length !== 1) findings.push(found("I1", `there are ${executions.length} executions of it`));
+  const status = rows[0]?.status;
+  const [execution] = executions;
+  if (status && execution && !fits(status, execution)) findings.push(found("I1", `its row is ${status}, Temporal's ${execution}`));
+  return findings;
+}
+
+/** Temporal calls a run that ran out of time or failed by its own word `FAILED`. */
+function fits(status: RunStatus, execution: string): boolean {
+  if (!isFinished(status)) return execution === "RUNNING" || execution === "PAUSED";
+  const words: Record<string, string[]> = {
+    completed: ["COMPLETED"],
+    failed: ["FAILED", "TERMINATED"],
+    cancelled: ["CANCELLED", "CANCELED", "TERMINATED"],
+    timed_out: ["FAILED", "TIMED_OUT"],
+  };
+  return words[status]?.includes(execution) ?? false;
+}
+
+/** I2 */
+function finishedOnce({ rows, steps, events }: RunEvidence): Finding[] {
+  const ended = rows[0] !== undefined && isFinished(rows[0].status);
+  const told = tally(events.filter(({ type }) => type === "workflow.step.completed").map(({ data }) => String(data.step_id)));
+  const numbers = tally(steps.map(({ step_number }) => String(step_number)));
+  const findings: Finding[] = [];
+  for (const [number, count] of numbers) if (count !== 1) findings.push(found("I2", `step ${number} has ${count} rows`));
+  for (const { id, name, status } of steps) {
+    const count = told.get(id) ?? 0;
+    const over = isStepFinished(status);
+    if (ended && !over) findings.push(found("I2", `step ${name} is ${status} in a finished run`));
+    if (over && count !== 1) findings.push(found("I2", `the end of step ${name} was told ${count} times`));
+  }
+  for (const id of told.keys()) if (!steps.some((step) => step.id === id)) findings.push(found("I2", `there is no row of ${id}`));
+  return findings;
+}
+
+/** I3 */
+function kept({ promised }: RunEvidence): Finding[] {
+  return promised
+    .filter(({ wanted, found: now }) => now !== wanted)
+    .map(({ kind, id, found: now }) => found("I3", `the ${kind} ${id} ${now === null ? "cannot be read" : "is not what it was"}`));
+}
+
+/** I4 */
+function sameOutput({ steps, expected }: RunEvidence): Finding[] {
+  const findings: Finding[] = [];
+  for (const [number, output] of expected) {
+    const step = steps.find(({ step_number }) => step_number === number);
+    if (!step) findings.push(found("I4", `step ${number} is missing`));
+    else if (step.status !== "completed") findings.push(found("I4", `step ${number} is ${step.status}`));
+    else if (JSON.stringify(step.output) !== JSON.stringify(output))
+      findings.push(found("I4", `step ${number} gave ${JSON.stringify(step.output)}`));
+  }
+  return findings;
+}
+
+/** I5: once, or as often more as the step itself says that it may have acted. */
+function actedOnce({ steps, counter }: RunEvidence): Finding[] {
+  if (counter === null) return [];
+  const lines = tally(counter);
+  const findings: Finding[] = [];
+  for (const { step_number, status, error, attempts } of steps) {
+    const count = lines.get(String(step_number)) ?? 0;
+    const lost = attempts.filter((attempt) => attempt.status === "lost").length;
+    const unknown = error?.type === "outcome_unknown" ? 1 : 0;
+    if (status === "completed" && count === 0) findings.push(found("I5", `step ${step_number} is completed and left no line`));
+    if (count > 1 + lost + unknown)
+      findings.push(found("I5", `step ${step_number} left ${count} lines and tells of ${lost} lost attempts`));
+  }
+  for (const line of lines.keys())
+    if (!steps.some(({ step_number }) => String(step_number) === line)) findings.push(found("I5", `the line ${line} is of no step`));
+  return findings;
+}
+
+/** I6 */
+function inSequence({ events }: RunEvidence): Finding[] {
+  const at = events.findIndex(({ id, seq }, i) => seq !== i + 1 || id !== String(seq));
+  if (at >= 0) return [found("I6", `event ${at + 1} of the stream came as ${events[at]?.seq} under ${events[at]?.id}`)];
+  return events.length === 0 ? [found("I6", "the stream was empty")] : [];
+}
+
+/** I9 */
+function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
+  const [was, is] = [tally(before), tally(after)];
+  return [
+    ...[...was].filter(([row, count]) => (is.get(row) ?? 0) < count).map(([row]) => found("I9", `not rebuilt: ${row}`)),
+    ...[...is].filter(([row, count]) => (was.get(row) ?? 0) < count).map(([row]) => found("I9", `only after a rebuild: ${row}`)),
+  ];
+}
+
+function tally(items: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return counts;
+}
+
+function found(invariant: Finding["invariant"], what: string, run_id?: string): Finding {
+  return { invariant, what, ...(run_id === undefined ? {} : { run_id }) };
+}

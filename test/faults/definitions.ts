@@ -1,0 +1,80 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** What every counting workflow takes. */
+export interface CountInput {
+  /** Absolute: each step appends the line that is its number. */
+  file: string;
+  steps: number;
+}
+
+const COUNT_INPUT = "input: z.object({ file: z.string(), steps: z.number() })";
+
+/** The workflows that faults befall, by name. Step n appends the line `n`, in the middle of 200 ms. */
+export const DEFINITIONS: Record<string, string> = {
+  "count-shell": `import { defineWorkflow } from "longhaul";
+import { z } from "zod";
+export default defineWorkflow({
+  name: "count-shell",
+  ${COUNT_INPUT},
+  async execute(ctx) {
+    for (let n = 1; n <= ctx.input.steps; n++) {
+      await ctx.shell(\`sleep 0.1; echo \${n} >> "$COUNTER"; sleep 0.1; echo done \${n}\`, { name: "s" + n, env: { COUNTER: ctx.input.file } });
+    }
+    return ctx.input.steps;
+  },
+});
+`,
+  "count-activity": `import { appendFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { defineWorkflow } from "longhaul";
+import { z } from "zod";
+export const activities = {
+  async count(file: string, n: number): Promise<string> {
+    await sleep(100);
+    await appendFile(file, n + "\\n");
+    await sleep(100);
+    return "done " + n;
+  },
+};
+export default defineWorkflow({
+  name: "count-activity",
+  ${COUNT_INPUT},
+  async execute(ctx) {
+    const { count } = ctx.activities as unknown as typeof activities;
+    for (let n = 1; n <= ctx.input.steps; n++) await count(ctx.input.file, n);
+    return ctx.input.steps;
+  },
+});
+`,
+  "count-agent": `import { defineWorkflow } from "longhaul";
+import { z } from "zod";
+export default defineWorkflow({
+  name: "count-agent",
+  ${COUNT_INPUT},
+  async execute(ctx) {
+    for (let n = 1; n <= ctx.input.steps; n++) {
+      await ctx.agent("s" + n, { permission: "bypassPermissions", prompt: \`[[shell echo \${n} >> \${ctx.input.file}]]\` });
+    }
+    return ctx.input.steps;
+  },
+});
+`,
+  "one-command": `import { defineWorkflow } from "longhaul";
+import { z } from "zod";
+export default defineWorkflow({
+  name: "one-command",
+  input: z.object({ command: z.string() }),
+  async execute(ctx) {
+    return await ctx.shell(ctx.input.command, { name: "only" });
+  },
+});
+`,
+};
+
+/** Put all of them where the project's definitions are looked for. */
+export function writeDefinitions(project: string): void {
+  const folder = join(project, ".agent/workflows/definitions");
+  mkdirSync(folder, { recursive: true });
+  for (const [name, source] of Object.entries(DEFINITIONS)) writeFileSync(join(folder, `${name}.ts`), source);
+}

@@ -1,0 +1,164 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readConfig } from "../../config.js";
+import { freePort } from "../../local/ports.js";
+import { folderOutside, postgresAccount } from "../../local/postgres-account.js";
+import { type Stack, type StackOptions, startStack } from "../../local/stack.js";
+import { makeRepository } from "../support/repository.js";
+import { FaultClient, type Follower } from "./client.js";
+import { writeDefinitions } from "./definitions.js";
+import { type OutageServer, outagePostgres, outageTemporal, temporalBinary } from "./servers.js";
+
+export interface HarnessOptions {
+  /** Absolute and new; everything lies below it, and other accounts may pass through it. */
+  folder: string;
+  /** Temporal and Postgres in the test's own hands: nobody else starts them again. Left out: the supervisor has them. */
+  ownServers?: boolean;
+  log?: (line: string) => void;
+}
+
+/** A run that was asked for and that a client watches. */
+export interface WatchedRun {
+  id: string;
+  workflow: string;
+  /** Its counter file; null when it counts nothing. */
+  counter: string | null;
+  steps: number;
+  stream: Follower;
+}
+
+/** A point of `fault.ts` where worker or API is to die, once. */
+export type Order = `activity:${"begun" | "done" | "recorded"} ${number}` | "api:started";
+
+/** Longhaul as `npm start` runs it, from the built files, with all that a test needs to make it fall. */
+export class Harness {
+  readonly runs: WatchedRun[] = [];
+  private constructor(
+    readonly folder: string,
+    readonly home: string,
+    private readonly env: NodeJS.ProcessEnv,
+    private readonly orders: string,
+    private readonly options: StackOptions,
+    readonly project: { id: string; path: string },
+    readonly client: FaultClient,
+    /** Set with `ownServers`. */
+    readonly servers: { temporal: OutageServer; postgres: OutageServer } | null,
+    public stack: Stack,
+  ) {}
+
+  static async start({ folder, ownServers = false, log = () => {} }: HarnessOptions): Promise<Harness> {
+    const home = join(folder, "home");
+    const orders = join(folder, "fault");
+    mkdirSync(join(folder, "counters"));
+    // Read by the processes that the stack starts; see `fault.ts`.
+    process.env.NODE_ENV = "test";
+    process.env.LONGHAUL_FAULT = orders;
+
+    const servers = ownServers ? { temporal: await outageTemporal(folder), postgres: await outagePostgres(folder) } : null;
+    const env = {
+      LONGHAUL_HOME: home,
+      LONGHAUL_PORT: String(await freePort()),
+      LONGHAUL_TEMPORAL_BIN: await temporalBinary(),
+      ...(servers ? { TEMPORAL_ADDRESS: servers.temporal.address, DATABASE_URL: servers.postgres.address } : {}),
+    };
+    const options = { temporalUi: false, log };
+    try {
+      const stack = await startStack(readConfig(env), options);
+      const client = new FaultClient(stack.url, stack.token ?? "");
+      const path = await makeRepository(folder);
+      writeDefinitions(path);
+      const { body } = await client.insist("POST", "/api/projects", { body: { path } });
+      const project = { id: body.data.id, path };
+      return new Harness(folder, home, env, orders, options, project, client, servers, stack);
+    } catch (error) {
+      await Promise.allSettled([servers?.temporal.stop(), servers?.postgres.stop()]);
+      throw error;
+    }
+  }
+
+  /** Start a counting run and follow its events. */
+  async count(workflow: "count-shell" | "count-activity" | "count-agent", steps: number): Promise<WatchedRun> {
+    const counter = join(this.folder, "counters", `${this.runs.length}`);
+    return this.begin(workflow, { file: counter, steps }, { counter, steps });
+  }
+
+  /** Start a run of one shell step. */
+  async command(command: string): Promise<WatchedRun> {
+    return this.begin("one-command", { command }, { counter: null, steps: 1 });
+  }
+
+  private async begin(
+    workflow: string,
+    input: object,
+    { counter, steps }: Pick<WatchedRun, "counter" | "steps">,
+  ): Promise<WatchedRun> {
+    // One key for all tries: the API may fall before it answers.
+    const headers = { "idempotency-key": `${this.project.id}-${this.runs.length}-${Date.now()}` };
+    const body = { workflow, project_id: this.project.id, input };
+    await this.discovered(workflow);
+    const { body: answer } = await this.client.insist("POST", "/api/runs", { body, headers });
+    const run = { id: answer.data.id, workflow, counter, steps, stream: this.client.follow(answer.data.id) };
+    this.runs.push(run);
+    return run;
+  }
+
+  private async discovered(workflow: string): Promise<void> {
+    for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) {
+      const { body } = await this.client.insist("GET", `/api/workflows?project_id=${this.project.id}`);
+      if (body.data.some(({ name }: { name: string }) => name === workflow)) return;
+    }
+    throw new Error(`The workflow ${workflow} was not discovered.`);
+  }
+
+  /** Have the next process that comes by this point die there. */
+  order(order: Order): void {
+    writeFileSync(this.orders, order);
+  }
+
+  /** Resolves when an order was followed. */
+  async followed(limitMs = 30_000): Promise<void> {
+    for (const end = Date.now() + limitMs; Date.now() < end; await sleep(5)) if (!existsSync(this.orders)) return;
+    throw new Error("Nobody came by the point where they were to die.");
+  }
+
+  /** `kill -9` of the process alone; waits for it to be there first. */
+  async kill9(name: "worker" | "api"): Promise<number> {
+    for (const end = Date.now() + 60_000; Date.now() < end; await sleep(5)) {
+      const pid = this.stack.pids()[name];
+      if (pid === undefined) continue;
+      process.kill(pid, "SIGKILL");
+      return pid;
+    }
+    throw new Error(`There is no ${name} to kill.`);
+  }
+
+  /** Everything at once, as a loss of power; the processes of steps live on, which is worse. */
+  killAll(): void {
+    this.stack.kill();
+    this.servers?.temporal.kill();
+    this.servers?.postgres.kill();
+  }
+
+  /** After `killAll`. */
+  async startAgain(): Promise<void> {
+    await Promise.all([this.servers?.temporal.start(), this.servers?.postgres.start()]);
+    this.stack = await startStack(readConfig(this.env), this.options);
+  }
+
+  /** Only the servers: for looking at what they hold. */
+  async startBare(): Promise<Stack> {
+    return startStack(readConfig(this.env), { ...this.options, worker: null, api: null });
+  }
+
+  /** Ends all and removes what is not below the folder. */
+  async stop(): Promise<void> {
+    for (const { stream } of this.runs) stream.stop();
+    await this.stack.stop().catch(() => {});
+    await Promise.allSettled([this.servers?.temporal.stop(), this.servers?.postgres.stop()]);
+    delete process.env.LONGHAUL_FAULT;
+    const account = postgresAccount();
+    for (const data of [join(this.home, "postgres"), join(this.folder, "postgres")])
+      if (account && existsSync(data)) rmSync(folderOutside(account, data), { recursive: true, force: true });
+  }
+}
