@@ -5,7 +5,9 @@ const STEPS = [1, 2, 3];
 
 /** What a run without faults leaves. */
 function sound(): Evidence {
-  const ended = STEPS.flatMap((n) => ["workflow.step.started", "workflow.step.completed"].map((type) => ({ type, step_id: `r-${n}` })));
+  const ended = STEPS.flatMap((n) =>
+    ["workflow.step.started", "workflow.step.completed"].map((type) => ({ type, step_id: `r-${n}` })),
+  );
   const events = [
     { type: "workflow.execution.status_changed", status: "running" },
     ...ended,

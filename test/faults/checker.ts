@@ -83,7 +83,8 @@ function started({ rows, executions }: RunEvidence): Finding[] {
   if (executions.length !== 1) findings.push(found("I1", `there are ${executions.length} executions of it`));
   const status = rows[0]?.status;
   const [execution] = executions;
-  if (status && execution && !fits(status, execution)) findings.push(found("I1", `its row is ${status}, Temporal's ${execution}`));
+  if (status && execution && !fits(status, execution))
+    findings.push(found("I1", `its row is ${status}, Temporal's ${execution}`));
   return findings;
 }
 
@@ -120,7 +121,9 @@ function finishedOnce({ rows, steps, events }: RunEvidence): Finding[] {
 function kept({ promised }: RunEvidence): Finding[] {
   return promised
     .filter(({ wanted, found: now }) => now !== wanted)
-    .map(({ kind, id, found: now }) => found("I3", `the ${kind} ${id} ${now === null ? "cannot be read" : "is not what it was"}`));
+    .map(({ kind, id, found: now }) =>
+      found("I3", `the ${kind} ${id} ${now === null ? "cannot be read" : "is not what it was"}`),
+    );
 }
 
 /** I4 */
@@ -150,7 +153,8 @@ function actedOnce({ steps, counter }: RunEvidence): Finding[] {
       findings.push(found("I5", `step ${step_number} left ${count} lines and tells of ${lost} lost attempts`));
   }
   for (const line of lines.keys())
-    if (!steps.some(({ step_number }) => String(step_number) === line)) findings.push(found("I5", `the line ${line} is of no step`));
+    if (!steps.some(({ step_number }) => String(step_number) === line))
+      findings.push(found("I5", `the line ${line} is of no step`));
   return findings;
 }
 

@@ -112,7 +112,9 @@ async function readBack({ client }: Harness, { run_id, kind, id, wanted }: Promi
       headers: { authorization: `Bearer ${client.token}` },
     });
     if (!response.ok) return null;
-    return createHash("sha256").update(new Uint8Array(await response.arrayBuffer())).digest("hex");
+    return createHash("sha256")
+      .update(new Uint8Array(await response.arrayBuffer()))
+      .digest("hex");
   };
   return { kind, id, wanted, found: await found() };
 }
@@ -127,7 +129,17 @@ function expectedOf({ workflow, steps }: WatchedRun): Map<number, unknown> {
 }
 
 /** Of the projection's own making: a moment of writing, not a fact. */
-const TABLES = ["runs", "steps", "step_attempts", "comments", "artifacts", "checkpoints", "agent_sessions", "events", "log_chunks"];
+const TABLES = [
+  "runs",
+  "steps",
+  "step_attempts",
+  "comments",
+  "artifacts",
+  "checkpoints",
+  "agent_sessions",
+  "events",
+  "log_chunks",
+];
 const OWN = ["id", "txid", "xid", "place", "written_at", "updated_at"];
 
 async function compareRebuilt(harness: Harness): Promise<NonNullable<Evidence["rebuilt"]>> {
