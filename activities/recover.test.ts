@@ -74,6 +74,22 @@ describe("a worker that is killed", { timeout: 60_000 }, () => {
     expect(readFileSync(`${home}/effects`, "utf8")).toBe("done\n");
   });
 
+  test("in a later step: the run goes on at once, though Temporal knows the outcomes of the steps before", async () => {
+    await startWorker();
+    const handle = await startChain(
+      "echo before",
+      "echo before",
+      `touch ${home}/begun; sleep $((LONGHAUL_ATTEMPT == 1 ? 300 : 0))`,
+    );
+    await appears(`${home}/begun`);
+    await kill();
+    const began = Date.now();
+    expect(await startWorker()).toEqual({ completed: 0, failed: 1, known: 2 });
+
+    await handle.result();
+    expect(Date.now() - began).toBeLessThan(9_000);
+  });
+
   test("in a step that may not run again: the step fails, and says that its outcome is unknown", async () => {
     await startWorker();
     const handle = await startChain({ command: `echo done >> ${home}/effects; sleep 300` });

@@ -1,4 +1,3 @@
-import type { WorkflowService } from "@temporalio/client";
 import { ActivityNotFoundError, AsyncCompletionClient, type ConnectionLike } from "@temporalio/client";
 import type { ActivitySerializationContext, DataConverter } from "@temporalio/common";
 import { toApplicationFailure, workerLost } from "./failure.js";
@@ -6,6 +5,12 @@ import { type Abandoned, type AbandonedFile, type Journal, nameOf, type Recorded
 import { operationMark } from "./perform.js";
 import { ownerMark } from "./process-owner.js";
 import { sweep } from "./sweep.js";
+
+/** As Temporal's requests name it. */
+export interface Execution {
+  workflowId: string;
+  runId?: string;
+}
 
 export interface RecoverOptions {
   journal: Journal;
@@ -16,7 +21,7 @@ export interface RecoverOptions {
   /** What Temporal's page shows as the one who settled it. */
   identity: string;
   /** Open runs besides those in the journal, whose next workflow task should not wait for a worker that is gone. */
-  openRuns?: readonly { workflowId: string; runId?: string }[] | undefined;
+  openRuns?: readonly Execution[] | undefined;
   log?: ((message: string, data: Record<string, unknown>) => void) | undefined;
   /** Between SIGTERM and SIGKILL for what dead workers left running. @default 5000 */
   graceMs?: number | undefined;
@@ -32,34 +37,77 @@ export interface Recovered {
 const AT_ONCE = 20;
 
 /**
- * Settle what dead workers of this host have left, as a worker starts and before anybody waits for a heartbeat. First the
- * open runs' sticky queues are reset, so that the next workflow task comes here at once; then each operation without a word
- * is settled with its own task token: an outcome in the journal is reported, what has none is ended and fails as
- * `worker_lost`, which Temporal tries again.
+ * Settle what dead workers of this host have left, as a worker starts and before anybody waits for a heartbeat. Each operation
+ * that Temporal waits for and that has no word is settled with its own task token: an outcome in the journal is reported, what
+ * has none is ended and fails as `worker_lost`, which Temporal tries again. Before that the run's sticky queue is reset, so that
+ * its next workflow task comes here at once; that of other open runs, too.
  *
  * Nothing is thrown for one run or operation: what cannot be settled now is settled by Temporal's timeouts.
  */
 export async function recoverJournal(options: RecoverOptions): Promise<Recovered> {
-  const { journal, connection, namespace, dataConverter, identity, openRuns = [], log = () => {} } = options;
+  const { journal, connection, namespace, dataConverter, identity, openRuns = [] } = options;
   const files = await journal.abandoned();
-  await resetStickyQueues(connection.workflowService, namespace, [...openRuns, ...runsOf(files)], log);
-
   const client = new AsyncCompletionClient({ connection, namespace, dataConverter, identity });
   const recovered: Recovered = { completed: 0, failed: 0, known: 0 };
-  for (const file of files) {
-    let unsettled = 0;
-    await endOwned(file, options);
-    await inTurns(file.operations, async (operation) => {
+  await inTurns(files, (file) => settleFile(client, file, options, recovered));
+
+  const done = new Set(files.map(({ run_id }) => run_id));
+  await inTurns(
+    openRuns.filter(({ workflowId }) => !done.has(workflowId)),
+    (run) => resetStickyQueue(run, options),
+  );
+  return recovered;
+}
+
+async function settleFile(
+  client: AsyncCompletionClient,
+  file: AbandonedFile,
+  options: RecoverOptions,
+  recovered: Recovered,
+): Promise<void> {
+  let unsettled = 0;
+  await endOwned(file, options);
+  for (const [execution, operations] of byExecution(file)) {
+    const pending = await pendingActivities(execution, options);
+    const waited = operations.filter(({ open }) => pending === undefined || pending.has(open.key.activity_id));
+    recovered.known += operations.length - waited.length;
+    await inTurns(waited, async (operation) => {
       try {
         recovered[await settle(client, operation, options)]++;
       } catch (error) {
         unsettled++;
-        log("An operation of a dead worker could not be settled.", { operation: nameOf(operation.open.key), error });
+        options.log?.("An operation of a dead worker could not be settled.", { operation: nameOf(operation.open.key), error });
       }
     });
-    if (unsettled === 0) await journal.settled(file);
+    if (waited.length === 0) await resetStickyQueue(execution, options);
   }
-  return recovered;
+  if (unsettled === 0) await options.journal.settled(file);
+}
+
+function byExecution({ operations }: AbandonedFile): Map<Execution, Abandoned[]> {
+  const known = new Map<string, Execution>();
+  const grouped = new Map<Execution, Abandoned[]>();
+  for (const operation of operations) {
+    const { workflow_id: workflowId, execution: runId } = operation.open.key;
+    const name = `${workflowId}/${runId}`;
+    const execution = known.get(name) ?? { workflowId, runId };
+    known.set(name, execution);
+    grouped.set(execution, [...(grouped.get(execution) ?? []), operation]);
+  }
+  return grouped;
+}
+
+/** Ids of the activities whose end Temporal waits for; undefined when it does not say. */
+async function pendingActivities(
+  execution: Execution,
+  { connection, namespace }: RecoverOptions,
+): Promise<Set<string> | undefined> {
+  try {
+    const { pendingActivities: pending } = await connection.workflowService.describeWorkflowExecution({ namespace, execution });
+    return new Set(pending.map(({ activityId }) => activityId ?? ""));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Processes that were to end with their worker, and were too busy to notice. */
@@ -81,13 +129,16 @@ async function settle(client: AsyncCompletionClient, operation: Abandoned, optio
     activityId: open.key.activity_id,
     isLocal: false,
   };
+  const execution = { workflowId: open.key.workflow_id, runId: open.key.execution };
   if (!recorded) await sweep({ LONGHAUL_RUN_ID: open.run_id, LONGHAUL_OPERATION: operationMark(open.key) }, options.graceMs);
+  await resetStickyQueue(execution, options);
   try {
     await report(client, token, recorded, { serializationContext });
     return recorded ? "completed" : "failed";
   } catch (error) {
-    if (error instanceof ActivityNotFoundError) return "known";
-    throw error;
+    if (!(error instanceof ActivityNotFoundError)) throw error;
+    await resetStickyQueue(execution, options); // a call that fails undoes it
+    return "known";
   }
 }
 
@@ -103,27 +154,17 @@ async function report(
   else await client.fail(token, toApplicationFailure(recorded.failure), context);
 }
 
-async function resetStickyQueues(
-  service: WorkflowService,
-  namespace: string,
-  runs: { workflowId: string; runId?: string }[],
-  log: NonNullable<RecoverOptions["log"]>,
-): Promise<void> {
-  const distinct = new Map(runs.map((run) => [`${run.workflowId}/${run.runId ?? ""}`, run]));
-  await inTurns([...distinct.values()], async (execution) => {
-    try {
-      await service.resetStickyTaskQueue({ namespace, execution });
-    } catch (error) {
-      // Closed meanwhile, most often: it has no next workflow task.
-      log("A sticky queue was not reset.", { ...execution, error });
-    }
-  });
-}
-
-function runsOf(files: AbandonedFile[]): { workflowId: string; runId: string }[] {
-  return files.flatMap(({ operations }) =>
-    operations.map(({ open }) => ({ workflowId: open.key.workflow_id, runId: open.key.execution })),
-  );
+/**
+ * The next workflow task of this run goes to any worker. The server keeps this in its memory alone: the next call for the same
+ * run that fails undoes it, so it has to come right before the report.
+ */
+async function resetStickyQueue(execution: Execution, { connection, namespace, log = () => {} }: RecoverOptions): Promise<void> {
+  try {
+    await connection.workflowService.resetStickyTaskQueue({ namespace, execution });
+  } catch (error) {
+    // Closed meanwhile, most often: it has no next workflow task.
+    log("A sticky queue was not reset.", { ...execution, error });
+  }
 }
 
 async function inTurns<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {
