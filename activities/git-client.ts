@@ -35,6 +35,9 @@ export interface GitOptions {
   environment?: NodeJS.ProcessEnv | undefined;
 }
 
+/** For a command that says nothing, simple-git waits 50 ms more although all has been read: so each says at least this. */
+const NOTHING = Buffer.alloc(0);
+
 /** Who commits when the user's git says nothing. */
 const NOBODY = { name: "Longhaul", email: "longhaul@localhost" };
 
@@ -132,7 +135,9 @@ async function execute(
         exitCode === 0 ? undefined : (thrown(error) ?? Buffer.concat([...stdErr, ...stdOut])),
       // The end is the end of the output; what a credential helper leaves in the background may hold that open.
       completion: { onClose: true, onExit: 1_000 },
-    }).env(environment);
+    })
+      .env(environment)
+      .outputHandler((_command, stdout) => void setImmediate(() => stdout.emit("data", NOTHING)));
   } catch (error) {
     throw new StepFailure("workspace_missing", `The folder ${path} is not there.`, undefined, { cause: error });
   }

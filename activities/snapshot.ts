@@ -101,7 +101,7 @@ async function copyIndex(from: string, to: string): Promise<void> {
 
 /** What git cannot hold, such as a repository within that has no commit yet, is left out. */
 async function addAll(git: Git, index: string): Promise<void> {
-  const add = ["add", "--all", "--verbose"]; // a silent command costs simple-git another 50 ms
+  const add = ["add", "--all"];
   const what = ["--", ":/", NOT_THE_TREE];
   if ((await git.ask([...add, ...what], { index })) === null) await git.ask([...add, "--ignore-errors", ...what], { index });
 }
