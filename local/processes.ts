@@ -30,13 +30,13 @@ export interface Supervised {
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-/** A child that lived this long has its earlier falls forgotten. */
-const SETTLED_MS = 60_000;
+/** A child that lived this long is able to: it is started again at once, and its earlier falls count no more. */
+const SETTLED_MS = 10_000;
 const GRACE_MS = 15_000;
 const LINES = 15;
 
 /**
- * Keeps a child running: started at once, and again, after a pause that doubles, each time it ends by itself.
+ * Keeps a child running: started at once, and again each time it ends by itself, after a pause that doubles when it did not live long.
  * Its standard input is a pipe that nothing is written to: it closes when we are gone, however that comes, and
  * the child ends then (`parent.ts`).
  */
@@ -76,10 +76,11 @@ export function supervise(spec: ChildSpec, log: (line: string) => void): Supervi
     child = undefined;
     if (stopping) return;
     falls += 1;
-    if (Date.now() - born > SETTLED_MS) pause = FIRST_PAUSE_MS;
-    log(`The ${spec.name} ended (${how}) and is started again in ${pause / 1000} s. Its log: ${spec.logFile}`);
+    if (Date.now() - born > SETTLED_MS) pause = 0;
+    const when = pause === 0 ? "at once" : `in ${pause / 1000} s`;
+    log(`The ${spec.name} ended (${how}) and is started again ${when}. Its log: ${spec.logFile}`);
     again = setTimeout(begin, pause);
-    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    pause = Math.min(Math.max(pause * 2, FIRST_PAUSE_MS), LONGEST_PAUSE_MS);
   }
 
   async function stop(): Promise<void> {

@@ -80,6 +80,7 @@ const planted: [string, Finding["invariant"], (run: RunEvidence, evidence: Evide
   ["a lock that is left", "I8", (_, evidence) => evidence.leftovers.push("/tmp/index.lock")],
   ["a row that a rebuild does not give", "I9", (_, evidence) => evidence.rebuilt?.after.pop()],
   ["a row that only a rebuild gives", "I9", (_, evidence) => evidence.rebuilt?.before.pop()],
+  ["a comparison of nothing", "I9", (_, evidence) => Object.assign(evidence, { rebuilt: { before: [], after: [] } })],
   ["a new run that fails", "I10", (_, evidence) => Object.assign(evidence.afterwards!, { status: "failed" })],
   ["a new run that takes too long", "I10", (_, evidence) => Object.assign(evidence.afterwards!, { ms: 31_000 })],
 ];

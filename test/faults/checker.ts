@@ -167,6 +167,7 @@ function inSequence({ events }: RunEvidence): Finding[] {
 
 /** I9 */
 function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
+  if (before.length === 0) return [found("I9", "there was nothing to compare")];
   const [was, is] = [tally(before), tally(after)];
   return [
     ...[...was].filter(([row, count]) => (is.get(row) ?? 0) < count).map(([row]) => found("I9", `not rebuilt: ${row}`)),

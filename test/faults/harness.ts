@@ -4,10 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../../config.js";
 import { freePort } from "../../local/ports.js";
 import { folderOutside, postgresAccount } from "../../local/postgres-account.js";
+import { isAlive, markOf } from "../../local/process-mark.js";
 import { type Stack, type StackOptions, startStack } from "../../local/stack.js";
 import { makeRepository } from "../support/repository.js";
 import { FaultClient, type Follower } from "./client.js";
-import { writeDefinitions } from "./definitions.js";
+import { DEFINITIONS, writeDefinitions } from "./definitions.js";
 import { type OutageServer, outagePostgres, outageTemporal, temporalBinary } from "./servers.js";
 
 export interface HarnessOptions {
@@ -70,7 +71,9 @@ export class Harness {
       writeDefinitions(path);
       const { body } = await client.insist("POST", "/api/projects", { body: { path } });
       const project = { id: body.data.id, path };
-      return new Harness(folder, home, env, orders, options, project, client, servers, stack);
+      const harness = new Harness(folder, home, env, orders, options, project, client, servers, stack);
+      for (const name of Object.keys(DEFINITIONS)) await harness.discovered(name);
+      return harness;
     } catch (error) {
       await Promise.allSettled([servers?.temporal.stop(), servers?.postgres.stop()]);
       throw error;
@@ -96,7 +99,6 @@ export class Harness {
     // One key for all tries: the API may fall before it answers.
     const headers = { "idempotency-key": `${this.project.id}-${this.runs.length}-${Date.now()}` };
     const body = { workflow, project_id: this.project.id, input };
-    await this.discovered(workflow);
     const { body: answer } = await this.client.insist("POST", "/api/runs", { body, headers });
     const run = { id: answer.data.id, workflow, counter, steps, stream: this.client.follow(answer.data.id) };
     this.runs.push(run);
@@ -134,10 +136,12 @@ export class Harness {
   }
 
   /** Everything at once, as a loss of power; the processes of steps live on, which is worse. */
-  killAll(): void {
+  async killAll(): Promise<void> {
+    const marks = Object.values(this.stack.pids()).flatMap((pid) => markOf(pid ?? 0) ?? []);
     this.stack.kill();
     this.servers?.temporal.kill();
     this.servers?.postgres.kill();
+    while (marks.some(isAlive)) await sleep(5);
   }
 
   /** After `killAll`. */

@@ -1,0 +1,76 @@
+// `npm run kills`: `kill -9` of worker or everything at seeded moments; says what was lost and what was done twice.
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startModelServer } from "../../local/model-server.js";
+import { Harness } from "./harness.js";
+import { killRound } from "./kill-round.js";
+
+const HELP = `npm run kills -- [--kills 30] [--runs 10] [--steps 20] [--at-once 3] [--seed N] [--no-agents]
+
+Runs of 20 steps of 200 ms append a line to a file in each step, as shell commands, as activities of a file and by an
+agent (with a scripted model), while the worker or everything is killed with kill -9 at random moments and started again.
+Every line must be there once; twice only where the step itself tells of an attempt that was lost with its worker.
+The same seed kills at the same moments.
+`;
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: "string", default: "30" },
+    runs: { type: "string", default: "10" },
+    steps: { type: "string", default: "20" },
+    "at-once": { type: "string", default: "3" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    "no-agents": { type: "boolean", default: false },
+    help: { type: "boolean", short: "h" },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "longhaul-kills-"));
+chmodSync(folder, 0o711);
+const model = await startModelServer();
+for (const name of ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"]) delete process.env[name];
+process.env.ANTHROPIC_BASE_URL = model.url;
+process.env.ANTHROPIC_API_KEY = "scripted-model";
+console.log(`Seed ${values.seed}`);
+const harness = await Harness.start({ folder });
+let sound = false;
+try {
+  const result = await killRound(harness, {
+    seed: Number(values.seed),
+    kills: Number(values.kills),
+    runs: Number(values.runs),
+    steps: Number(values.steps),
+    atOnce: Number(values["at-once"]),
+    workflows: ["count-shell", "count-activity", ...(values["no-agents"] ? [] : (["count-agent"] as const))],
+    rebuilt: true,
+    log: console.log,
+  });
+  const { runs, steps, workerKills, treeKills, repeated, stepsWithLostAttempts, findings } = result;
+  const times = result.recoveries.toSorted((a, b) => a - b);
+  for (const { invariant, run_id, what } of findings) console.log(`${invariant} ${run_id ?? ""}: ${what}`);
+  const count = (...invariants: string[]) => findings.filter(({ invariant }) => invariants.includes(invariant)).length;
+  const outside = findings.filter(({ what }) => what.includes("lost attempts")).length;
+  const median = times[Math.floor(times.length / 2)] ?? 0;
+  console.log(
+    `Seed ${values.seed}: ${workerKills + treeKills} kills (${workerKills} of the worker, ${treeKills} of everything), ${runs} runs, ${steps} steps. ` +
+      `Lost ${count("I1", "I2", "I3", "I4", "I5", "I6") - outside}, repeated outside the window ${outside}, repeated inside it ${repeated} ` +
+      `(${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("I7", "I8", "I9", "I10")}. ` +
+      `Went on after ${seconds(median)} (median), ${seconds(times.at(-1) ?? 0)} (longest).`,
+  );
+  sound = findings.length === 0;
+} finally {
+  await harness.stop();
+  await model.stop();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+process.exit(sound ? 0 : 1);
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
