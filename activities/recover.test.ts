@@ -90,6 +90,19 @@ describe("a worker that is killed", { timeout: 60_000 }, () => {
     expect(Date.now() - began).toBeLessThan(9_000);
   });
 
+  test("in something that leaves no record: it is done again at once", async () => {
+    await startWorker();
+    const client = new Client({ connection, dataConverter: { payloadCodecs: [await createPayloadCodec(home)] } });
+    const handle = await client.workflow.start("look", { taskQueue: run, workflowId: run });
+    await appears(`${home}/looked`);
+    await kill();
+    const began = Date.now();
+    expect(await startWorker(run)).toEqual({ completed: 0, failed: 1, known: 0 });
+
+    expect(await handle.result()).toBe("seen");
+    expect(Date.now() - began).toBeLessThan(9_000);
+  });
+
   test("in a step that may not run again: the step fails, and says that its outcome is unknown", async () => {
     await startWorker();
     const handle = await startChain({ command: `echo done >> ${home}/effects; sleep 300` });
@@ -122,8 +135,10 @@ async function startChain(...commands: (string | ShellInput)[]) {
   return { result: () => handle.result() as Promise<(Outcome<ShellOutput> | string)[]> }; // what `chain` returns
 }
 
-async function startWorker(): Promise<unknown> {
-  const child = spawn(process.execPath, [program, address, home, run, bundle], { stdio: ["ignore", "pipe", "inherit"] });
+async function startWorker(...openRuns: string[]): Promise<unknown> {
+  const child = spawn(process.execPath, [program, address, home, run, bundle, ...openRuns], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   worker = child;
   let said = "";
   for await (const data of child.stdout) {

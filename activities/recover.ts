@@ -2,15 +2,10 @@ import { ActivityNotFoundError, AsyncCompletionClient, type ConnectionLike } fro
 import type { ActivitySerializationContext, DataConverter } from "@temporalio/common";
 import { toApplicationFailure, workerLost } from "./failure.js";
 import { type Abandoned, type AbandonedFile, type Journal, nameOf, type RecordedResult } from "./journal.js";
+import { type Execution, pendingOf } from "./lost-activity.js";
 import { operationMark } from "./perform.js";
 import { ownerMark } from "./process-owner.js";
 import { sweep } from "./sweep.js";
-
-/** As Temporal's requests name it. */
-export interface Execution {
-  workflowId: string;
-  runId?: string;
-}
 
 export interface RecoverOptions {
   journal: Journal;
@@ -39,8 +34,8 @@ const AT_ONCE = 20;
 /**
  * Settle what dead workers of this host have left, as a worker starts and before anybody waits for a heartbeat. Each operation
  * that Temporal waits for and that has no word is settled with its own task token: an outcome in the journal is reported, what
- * has none is ended and fails as `worker_lost`, which Temporal tries again. Before that the run's sticky queue is reset, so that
- * its next workflow task comes here at once; that of other open runs, too.
+ * has none is ended and fails as `worker_lost`, which Temporal tries again; so does whatever else of an open run was under way
+ * in a process that is gone. Before that the run's sticky queue is reset, so that its next workflow task comes here at once.
  *
  * Nothing is thrown for one run or operation: what cannot be settled now is settled by Temporal's timeouts.
  */
@@ -51,11 +46,11 @@ export async function recoverJournal(options: RecoverOptions): Promise<Recovered
   const recovered: Recovered = { completed: 0, failed: 0, known: 0 };
   await inTurns(files, (file) => settleFile(client, file, options, recovered));
 
-  const done = new Set(files.map(({ run_id }) => run_id));
-  await inTurns(
-    openRuns.filter(({ workflowId }) => !done.has(workflowId)),
-    (run) => resetStickyQueue(run, options),
-  );
+  const executions = [...openRuns, ...files.flatMap((file) => [...byExecution(file).values()].map(executionOf))];
+  const distinct = new Map(executions.map((execution) => [`${execution.workflowId}/${execution.runId}`, execution]));
+  await inTurns([...distinct.values()], async (execution) => {
+    recovered.failed += await giveBack(client, execution, options);
+  });
   return recovered;
 }
 
@@ -67,9 +62,9 @@ async function settleFile(
 ): Promise<void> {
   let unsettled = 0;
   await endOwned(file, options);
-  for (const [execution, operations] of byExecution(file)) {
-    const pending = await pendingActivities(execution, options);
-    const waited = operations.filter(({ open }) => pending === undefined || pending.has(open.key.activity_id));
+  for (const operations of byExecution(file).values()) {
+    const pending = await pendingOf(options.connection, options.namespace, executionOf(operations));
+    const waited = operations.filter(({ open }) => pending === undefined || pending.ids.has(open.key.activity_id));
     recovered.known += operations.length - waited.length;
     await inTurns(waited, async (operation) => {
       try {
@@ -79,35 +74,41 @@ async function settleFile(
         options.log?.("An operation of a dead worker could not be settled.", { operation: nameOf(operation.open.key), error });
       }
     });
-    if (waited.length === 0) await resetStickyQueue(execution, options);
   }
   if (unsettled === 0) await options.journal.settled(file);
 }
 
-function byExecution({ operations }: AbandonedFile): Map<Execution, Abandoned[]> {
-  const known = new Map<string, Execution>();
-  const grouped = new Map<Execution, Abandoned[]>();
+function byExecution({ operations }: AbandonedFile): Map<string, [Abandoned, ...Abandoned[]]> {
+  const grouped = new Map<string, [Abandoned, ...Abandoned[]]>();
   for (const operation of operations) {
-    const { workflow_id: workflowId, execution: runId } = operation.open.key;
-    const name = `${workflowId}/${runId}`;
-    const execution = known.get(name) ?? { workflowId, runId };
-    known.set(name, execution);
-    grouped.set(execution, [...(grouped.get(execution) ?? []), operation]);
+    const { execution } = operation.open.key;
+    const others = grouped.get(execution);
+    if (others) others.push(operation);
+    else grouped.set(execution, [operation]);
   }
   return grouped;
 }
 
-/** Ids of the activities whose end Temporal waits for; undefined when it does not say. */
-async function pendingActivities(
-  execution: Execution,
-  { connection, namespace }: RecoverOptions,
-): Promise<Set<string> | undefined> {
-  try {
-    const { pendingActivities: pending } = await connection.workflowService.describeWorkflowExecution({ namespace, execution });
-    return new Set(pending.map(({ activityId }) => activityId ?? ""));
-  } catch {
-    return undefined;
+function executionOf([{ open }]: [Abandoned, ...Abandoned[]]): { workflowId: string; runId: string } {
+  return { workflowId: open.key.workflow_id, runId: open.key.execution };
+}
+
+/** What has no journal, such as a look or the making of a tree, can be done again. Says how many there were. */
+async function giveBack(client: AsyncCompletionClient, execution: Execution, options: RecoverOptions): Promise<number> {
+  const { connection, namespace, log } = options;
+  const lost = (await pendingOf(connection, namespace, execution))?.lost ?? [];
+  await resetStickyQueue(execution, options);
+  for (const { activityId, cancelRequested } of lost) {
+    const { workflowId, runId } = execution;
+    const place = { workflowId, activityId, ...(runId === undefined ? {} : { runId }) };
+    try {
+      if (cancelRequested) await client.reportCancellation(place);
+      else await client.fail(place, workerLost("The worker that ran this was lost."));
+    } catch (error) {
+      log?.("An activity of a dead worker could not be given back.", { ...place, error });
+    }
   }
+  return lost.length;
 }
 
 /** Processes that were to end with their worker, and were too busy to notice. */

@@ -12,7 +12,7 @@ import { type Config, TASK_QUEUE } from "../config.js";
 import type { Fact } from "../contract/fact.js";
 import { recordAudit } from "../db/audit.js";
 import { openDatabase } from "../db/database.js";
-import { projectPathOf, unsettledExecutions } from "../db/executions.js";
+import { projectPathOf, unnarratedRuns, unsettledExecutions } from "../db/executions.js";
 import { activitiesCodeOf } from "../db/registry.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
@@ -108,8 +108,14 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   reconciler.start();
 
   async function recover(): Promise<void> {
-    const open = await unsettledExecutions(db, { finished: false }).catch(() => []);
-    const openRuns = open.map(({ runId, execution }) => ({ workflowId: runId, runId: execution }));
+    const [told, untold] = await Promise.all([
+      unsettledExecutions(db, { finished: false }).catch(() => []),
+      unnarratedRuns(db).catch(() => []),
+    ]);
+    const openRuns = [
+      ...told.map(({ runId, execution }) => ({ workflowId: runId, runId: execution })),
+      ...untold.map((workflowId) => ({ workflowId })),
+    ];
     const identity = `${process.pid}@${hostname()}`;
     const recovered = await recoverJournal({
       journal,

@@ -8,7 +8,7 @@ import { type ShellInput, shell } from "../../activities/shell.js";
 import type { Call } from "../../contract/activity.js";
 import { createPayloadCodec } from "../../payload-codec.js";
 
-/** A worker that does shell steps alone, to be killed. Says `ready` when it has settled what another one left. */
+/** A worker that does shell steps and looks, to be killed. It knows of the open runs that its further arguments name. Says `ready` when it has settled what another one left. */
 const [, , address = "", home = "", taskQueue = "", codePath = ""] = process.argv;
 Runtime.install({ logger: new DefaultLogger("ERROR") });
 
@@ -22,6 +22,12 @@ const worker = await Worker.create({
   dataConverter,
   stickyQueueScheduleToStartTimeout: "10 seconds",
   activities: {
+    async unrecorded() {
+      const looked = join(home, "looked");
+      if (existsSync(looked)) return "seen";
+      writeFileSync(looked, "");
+      return new Promise(() => {});
+    },
     async shell(call: Call<ShellInput>) {
       const outcome = await shell(deps, call);
       const held = join(home, "held");
@@ -39,6 +45,7 @@ const recovered = await recoverJournal({
   namespace: "default",
   dataConverter,
   identity: "test",
+  openRuns: process.argv.slice(6).map((workflowId) => ({ workflowId })),
   graceMs: 300,
 });
 console.log(`ready ${JSON.stringify(recovered)}`);

@@ -2,7 +2,12 @@ import { ActivityFailure, ApplicationFailure, proxyActivities } from "@temporali
 import type { ShellInput, ShellOutput } from "../../activities/shell.js";
 import type { Call, Outcome } from "../../contract/activity.js";
 
-const { shell } = proxyActivities<{ shell(call: Call<ShellInput>): Promise<Outcome<ShellOutput>> }>({
+interface Activities {
+  shell(call: Call<ShellInput>): Promise<Outcome<ShellOutput>>;
+  unrecorded(): Promise<string>;
+}
+
+const { shell, unrecorded } = proxyActivities<Activities>({
   startToCloseTimeout: "10 minutes",
   heartbeatTimeout: "60 seconds",
   retry: { initialInterval: "50ms", maximumAttempts: 5 },
@@ -20,4 +25,9 @@ export async function chain(calls: Call<ShellInput>[]): Promise<(Outcome<ShellOu
     }
   }
   return outcomes;
+}
+
+/** An activity that leaves nothing in the journal. */
+export async function look(): Promise<string> {
+  return unrecorded();
 }
