@@ -142,6 +142,8 @@ export class Harness {
     this.servers?.temporal.kill();
     this.servers?.postgres.kill();
     while (marks.some(isAlive)) await sleep(5);
+    // The last thread of a killed process holds its port a moment longer.
+    await sleep(200);
   }
 
   /** After `killAll`. */
