@@ -1,18 +1,34 @@
 // Compiles the product to dist/ and bundles the workflow host. Both are skipped when nothing changed.
+
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { spawnSync } from "node:child_process";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 process.chdir(root);
 
-const FOLDERS = ["contract", "sdk", "definition", "workflows", "activities", "worker", "db", "api", "local", "bench", "test", "cli"];
+const FOLDERS = [
+  "contract",
+  "sdk",
+  "definition",
+  "workflows",
+  "activities",
+  "worker",
+  "db",
+  "api",
+  "local",
+  "bench",
+  "test",
+  "cli",
+];
 const files = [
   ...readdirSync(".").filter((name) => /\.(ts|mjs|json)$/.test(name)),
   ...FOLDERS.filter((folder) => existsSync(folder)).flatMap((folder) =>
-    readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")).map((name) => join(folder, name)),
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => join(folder, name)),
   ),
 ].sort();
 const hash = createHash("sha256");

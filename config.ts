@@ -77,7 +77,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: e.LONGHAUL_PORT,
     host: e.LONGHAUL_HOST,
     home: e.LONGHAUL_HOME ?? join(homedir(), ".longhaul"),
-    allowedHosts: e.LONGHAUL_ALLOWED_HOSTS.toLowerCase().split(",").map((name) => name.trim()).filter(Boolean),
+    allowedHosts: e.LONGHAUL_ALLOWED_HOSTS.toLowerCase()
+      .split(",")
+      .map((name) => name.trim())
+      .filter(Boolean),
     token: e.LONGHAUL_TOKEN,
     auth: e.LONGHAUL_AUTH,
     log: e.LONGHAUL_LOG,

@@ -78,14 +78,11 @@ export type FactBody =
       started_at: string;
       completed_at: string;
     }
+  /** State and context are the run's as told before; what has finished is what the checkpoints before it say. */
   | {
       type: "checkpoint.created";
       id: string;
       step: StepRef;
-      state: JsonObject;
-      context: JsonObject;
-      completed_steps: string[];
-      pending_steps: string[];
       label: string | null;
       created_by: "automatic" | "user";
       tree: TreeRef | null;

@@ -103,7 +103,8 @@ export function keepToolCall(rows: RunRows, { call }: Told<"tool_call.recorded">
 }
 
 export function keepCheckpoint(rows: RunRows, fact: Told<"checkpoint.created">): void {
-  const { state, context, completed_steps, pending_steps } = fact;
+  const { state, context } = rows.run;
+  const completed = fact.created_by === "automatic" ? [fact.step.key] : [];
   const row = {
     id: fact.id,
     runId: rows.run.id,
@@ -111,14 +112,14 @@ export function keepCheckpoint(rows: RunRows, fact: Told<"checkpoint.created">):
     stepId: fact.step.id,
     state,
     context,
-    completedSteps: completed_steps,
-    pendingSteps: pending_steps,
+    completedSteps: completed,
+    pendingSteps: [],
     label: fact.label,
     createdBy: fact.created_by,
     commitSha: fact.tree?.commit ?? null,
     treeSha: fact.tree?.tree ?? null,
     treeShared: fact.tree?.shared ?? false,
-    sizeBytes: Buffer.byteLength(JSON.stringify({ state, context, completed_steps, pending_steps })),
+    sizeBytes: Buffer.byteLength(JSON.stringify({ state, context, completed })),
     createdAt: new Date(fact.at),
   };
   rows.checkpoints.set(row.id, row);

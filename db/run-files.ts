@@ -107,6 +107,13 @@ async function writeSteps({ db, run, write }: Folder, ids: string[]): Promise<vo
   }
 }
 
+/** Each file lists all steps before it: past this many steps only every fiftieth and labelled ones get one. */
+const FILED_STEPS = 200;
+
+function hasFile({ stepNumber, label }: { stepNumber: number; label: string | null }): boolean {
+  return stepNumber <= FILED_STEPS || stepNumber % 50 === 0 || label !== null;
+}
+
 async function writeCheckpoints({ db, run, write }: Folder, ids: string[]): Promise<void> {
   const created = await db.orm
     .select()
@@ -125,15 +132,22 @@ async function writeCheckpoints({ db, run, write }: Folder, ids: string[]): Prom
     .from(steps)
     .where(and(eq(steps.runId, run.id), eq(steps.status, "completed")))
     .orderBy(asc(steps.stepNumber));
-  for (const checkpoint of created) {
-    const completed = new Set(checkpoint.completedSteps);
-    const results = done.filter(({ stepKey, id }) => completed.has(stepKey) || completed.has(id));
+  const order = await db.orm
+    .select({ id: checkpoints.id, added: checkpoints.completedSteps, stepId: checkpoints.stepId })
+    .from(checkpoints)
+    .where(eq(checkpoints.runId, run.id))
+    .orderBy(asc(checkpoints.createdAt), asc(checkpoints.stepNumber));
+  for (const checkpoint of created.filter(hasFile)) {
+    const before = order.slice(0, order.findIndex(({ id }) => id === checkpoint.id) + 1);
+    const completed = before.flatMap(({ added }) => added);
+    const stepIds = new Set(before.map(({ stepId }) => stepId));
+    const results = done.filter(({ id }) => stepIds.has(id));
     const content = {
       execution_id: run.id,
       timestamp: checkpoint.createdAt,
       current_phase: done.find(({ id }) => id === checkpoint.stepId)?.phase ?? run.currentPhase,
-      current_step_index: checkpoint.completedSteps.length,
-      completed_step_ids: checkpoint.completedSteps,
+      current_step_index: completed.length,
+      completed_step_ids: completed,
       step_results: Object.fromEntries(results.map((step) => [step.stepKey, resultOf(step)])),
       state: checkpoint.state,
       commit_sha: checkpoint.commitSha,

@@ -410,6 +410,7 @@ export const checkpoints = mirror.table(
     stepId: text("step_id").notNull(),
     state: jsonb("state").$type<JsonObject>().notNull(),
     context: jsonb("context").$type<JsonObject>().notNull(),
+    /** Those finished since the checkpoint before: a reader adds up. */
     completedSteps: jsonb("completed_steps").$type<string[]>().notNull(),
     pendingSteps: jsonb("pending_steps").$type<string[]>().notNull(),
     label: text("label"),

@@ -8,14 +8,17 @@ import type { WorkflowDefinition } from "../sdk/index.js";
 import * as longhaul from "../sdk/index.js";
 import type { Description, LoadAnswer, LoadRequest } from "./load.js";
 
-process.once("message", (request: LoadRequest) => {
-  process.send?.(answer(request));
+let definition: WorkflowDefinition | undefined;
+
+process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {
+  process.send?.({ id, answer: answer(request) });
 });
+process.on("disconnect", () => process.exit(0));
 
 function answer(request: LoadRequest): LoadAnswer {
   const { program } = request;
   try {
-    const definition = evaluateProgram(program, { longhaul, zod, "@temporalio/workflow": temporal });
+    definition ??= evaluateProgram(program, { longhaul, zod, "@temporalio/workflow": temporal });
     return request.ask === "describe"
       ? { ok: true, description: describe(definition, request.activitiesCode) }
       : check(definition, request.input);

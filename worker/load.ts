@@ -1,4 +1,3 @@
-import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
 import type { Problem } from "../contract/errors.js";
@@ -6,8 +5,8 @@ import type { Json } from "../contract/json.js";
 import type { InputResult, Loader, LoadResult } from "../contract/loader.js";
 import type { Program } from "../contract/run-spec.js";
 import type { LoadError } from "../contract/workflow.js";
-import { builtFile } from "../package-root.js";
 import { CompileError, compile } from "./compile.js";
+import { LoadProcess } from "./load-process.js";
 
 /** How long a file may take to be evaluated: it only has to describe itself. */
 const TIME_LIMIT_MS = 10_000;
@@ -34,22 +33,29 @@ export type LoadAnswer =
   | { ok: false; problems: Problem[] }
   | { ok: false; error: { message: string; file: string; line: number | null } };
 
-/** Loads definition files, each in a child process of its own: an endless loop or an exit there harms nothing. */
+/** A program that nothing was asked of for this long has its process ended. */
+const IDLE_MS = 30_000;
+
+/** Processes kept at most; each holds one program. */
+const MOST_KEPT = 8;
+
+/**
+ * Loads definition files, each in a child process of its own: an endless loop or an exit there harms
+ * nothing. The process that described a program is kept for a while, to check the inputs of its runs.
+ */
 export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: number } = {}): Loader {
+  const kept = new Map<string, { child: LoadProcess; idle: NodeJS.Timeout }>();
+
   return {
     async load(file, root): Promise<LoadResult> {
       try {
         const { program, activitiesCode } = await compile(file, root);
-        const answer = await ask({ ask: "describe", program, activitiesCode }, program.file, timeLimitMs);
+        const answer = await ask({ ask: "describe", program, activitiesCode });
         if (!answer.ok) return { ok: false, error: errorOf(answer, program.file) };
         if (!("description" in answer)) throw new Error("A describing child answered with an input.");
 
         const { activities, ...described } = answer.description;
-        const hash = createHash("sha256")
-          .update(program.code)
-          .update("\0")
-          .update(activitiesCode ?? "")
-          .digest("hex");
+        const hash = sha256(`${program.code}\0${activitiesCode ?? ""}`);
         return {
           ok: true,
           workflow: { ...described, program: { ...program, activities }, activities_code: activitiesCode, hash },
@@ -62,7 +68,7 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
     },
 
     async checkInput(program, input): Promise<InputResult> {
-      const answer = await ask({ ask: "check", program, input }, program.file, timeLimitMs);
+      const answer = await ask({ ask: "check", program, input });
       if (answer.ok && "input" in answer) return { ok: true, input: answer.input };
       if (!answer.ok && "problems" in answer) return { ok: false, problems: answer.problems };
       const error = answer.ok ? null : errorOf(answer, program.file);
@@ -72,6 +78,20 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
       };
     },
   };
+
+  function ask(request: LoadRequest): Promise<LoadAnswer> {
+    const { file, code } = request.program;
+    const key = sha256(`${file}\0${code}`);
+    const known = kept.get(key);
+    if (known) clearTimeout(known.idle);
+    const child = known?.child ?? new LoadProcess(file, () => kept.delete(key));
+    const idle = setTimeout(() => child.release(), IDLE_MS).unref();
+    kept.delete(key);
+    kept.set(key, { child, idle });
+    const [oldest] = kept.values();
+    if (kept.size > MOST_KEPT) oldest?.child.release();
+    return child.ask(request, timeLimitMs);
+  }
 }
 
 function errorOf(answer: LoadAnswer & { ok: false }, file: string): LoadError {
@@ -79,29 +99,6 @@ function errorOf(answer: LoadAnswer & { ok: false }, file: string): LoadError {
   return { message: answer.problems.map(({ message }) => message).join("; "), file, line: null, column: null };
 }
 
-function ask(request: LoadRequest, file: string, timeLimitMs: number): Promise<LoadAnswer> {
-  return new Promise((resolve) => {
-    const child = fork(builtFile("worker/load-child.js"), [], {
-      env: { PATH: process.env.PATH ?? "" },
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
-      execArgv: ["--max-old-space-size=512"],
-      serialization: "advanced",
-    });
-    const fail = (message: string) => resolve({ ok: false, error: { message, file, line: null } });
-    const limit = setTimeout(() => {
-      fail(`The file was not evaluated within ${timeLimitMs / 1000} s. Is there a loop at its top level?`);
-      child.kill("SIGKILL");
-    }, timeLimitMs);
-
-    child.once("message", (answer: LoadAnswer) => {
-      resolve(answer);
-      child.kill("SIGKILL");
-    });
-    child.once("error", (error) => fail(error.message));
-    child.once("exit", (code) => {
-      clearTimeout(limit);
-      fail(`The file ended its process (exit code ${code ?? "none"}) while it was evaluated.`);
-    });
-    child.send(request);
-  });
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

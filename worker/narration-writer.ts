@@ -3,8 +3,11 @@ import type { Fact } from "../contract/fact.js";
 import type { Database } from "../db/database.js";
 import { applyFacts } from "../db/projection.js";
 
-/** Facts of a burst are written together; a reader waits at most this long for them. */
-const BATCH_MS = 20;
+/** The first fact of a burst is written at once, those that follow together after this time. */
+const BATCH_MS = 200;
+const FIRST_MS = 5;
+/** Each run that tells something adds this to everybody's wait. */
+const SHARE_MS = 20;
 const BATCH_FACTS = 500;
 
 export interface WriterOptions {
@@ -19,6 +22,10 @@ export interface WriterOptions {
 interface Queue {
   facts: Fact[];
   draining: Promise<void> | undefined;
+  /** When facts of this execution were last written. */
+  written: number;
+  /** Ends the wait for more facts. */
+  hurry: () => void;
 }
 
 /**
@@ -36,33 +43,47 @@ export class NarrationWriter {
   /** Only enqueues: the workflow task that tells it waits for this. */
   tell(fact: Fact): void {
     const key = keyOf(fact.run_id, fact.execution);
-    const queue = this.queues.get(key) ?? { facts: [], draining: undefined };
+    const queue = this.queues.get(key) ?? { facts: [], draining: undefined, written: 0, hurry: () => {} };
     this.queues.set(key, queue);
     queue.facts.push(fact);
     queue.draining ??= this.drain(key, queue);
   }
 
-  /** Resolves when all that was told of this execution so far is written. */
+  /** Writes all that was told of this execution so far; resolves when that is done. */
   async flushed(runId: string, execution: string): Promise<void> {
-    await this.queues.get(keyOf(runId, execution))?.draining;
+    const queue = this.queues.get(keyOf(runId, execution));
+    queue?.hurry();
+    await queue?.draining;
   }
 
   /** Write what there is, for as long as `limitMs` allows. */
   async stop(limitMs: number): Promise<void> {
-    const draining = Promise.all([...this.queues.values()].map((queue) => queue.draining));
-    await Promise.race([draining, pause(limitMs)]);
+    const queues = [...this.queues.values()];
+    for (const queue of queues) queue.hurry();
+    await Promise.race([Promise.all(queues.map((queue) => queue.draining)), pause(limitMs)]);
     this.stopped = true;
   }
 
   private async drain(key: string, queue: Queue): Promise<void> {
-    await pause(BATCH_MS);
     while (queue.facts.length > 0 && !this.stopped) {
-      const batch = queue.facts.splice(0, BATCH_FACTS);
-      await this.write(batch);
+      await this.gather(queue);
+      await this.write(queue.facts.splice(0, BATCH_FACTS));
+      queue.written = Date.now();
     }
     queue.draining = undefined;
-    if (queue.facts.length > 0 && !this.stopped) queue.draining = this.drain(key, queue);
-    else this.queues.delete(key);
+    setTimeout(() => {
+      if (!queue.draining) this.queues.delete(key);
+    }, 2 * BATCH_MS).unref();
+  }
+
+  /** Wait for the rest of a burst; the longer, the more runs are telling. */
+  private gather(queue: Queue): Promise<void> {
+    const telling = [...this.queues.values()].filter(({ draining }) => draining).length;
+    const due = queue.written + Math.max(BATCH_MS, telling * SHARE_MS) - Date.now();
+    return new Promise((resolve) => {
+      queue.hurry = resolve;
+      setTimeout(resolve, Math.max(FIRST_MS, due)).unref();
+    });
   }
 
   private async write(batch: Fact[]): Promise<void> {

@@ -4,7 +4,7 @@ import type { Database } from "../db/database.js";
 import { writeRunFiles } from "../db/run-files.js";
 
 /** Files follow the rows by this much: a burst of facts is one visit to the folder. */
-const DELAY_MS = 300;
+const DELAY_MS = 1_000;
 
 /** Keeps the folders of runs in step with what is written about them, a little behind, so that no step waits for files. */
 export class RunFolders {

@@ -1,6 +1,7 @@
 import type { Client } from "@temporalio/client";
 import proto, { type temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
+import { sweepRun } from "../activities/sweep.js";
 import type { Fact } from "../contract/fact.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { Database } from "../db/database.js";
@@ -37,6 +38,7 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
   const silent = !facts?.some(({ type }) => type === "run.finished");
   const ending = silent ? { execution, ...endingOf(history, status.name) } : null;
 
+  if (ending) await sweepRun(runId); // no close gate has seen to it that nothing is left running
   const project = await projectPathOf(db, runId);
   if (project) await archive(project, runId, { history, facts: all.flatMap((told) => told.facts), ending });
   if (ending) await settleRun(db, runId, execution, ending);

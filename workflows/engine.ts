@@ -49,7 +49,6 @@ export class Engine {
   private readonly iterations = new Map<string, number>();
   private readonly results = new Map<string, StepResult>();
   private readonly rowIds = new Map<string, string>();
-  private readonly finished: string[] = [];
   private readonly open = new Set<Promise<unknown>>();
   private opened: Promise<void> | undefined;
   private numbers = 0;
@@ -273,7 +272,6 @@ export class Engine {
     const attempt = place.attempt + place.lost;
     this.tellTrace(outcome);
     this.results.set(step.key, { stepId: step.key, status: "completed", data: outcome.value });
-    this.finished.push(step.key);
     this.latest = step;
     const { started_at, completed_at } = outcome;
     const output = (outcome.value ?? null) as Json; // activities return JSON; a function's value is checked by `asJson`
@@ -351,10 +349,6 @@ export class Engine {
         type: "checkpoint.created",
         id: label === null ? `${this.spec.run_id}-k${step.number}` : `${this.spec.run_id}-k${step.number}-u${++this.labels}`,
         step,
-        state: { ...this.state },
-        context: this.spec.context,
-        completed_steps: [...this.finished],
-        pending_steps: [],
         label,
         created_by: label === null ? "automatic" : "user",
         tree: outcome?.tree ?? null,

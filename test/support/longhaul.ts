@@ -143,7 +143,11 @@ async function makeNamespace(connection: Connection, namespace: string): Promise
   await service.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 as never } });
   for (let tries = 0; tries < 200; tries++) {
     const known = await service.describeNamespace({ namespace }).then(
-      () => service.listWorkflowExecutions({ namespace, pageSize: 1 }).then(() => true, () => false),
+      () =>
+        service.listWorkflowExecutions({ namespace, pageSize: 1 }).then(
+          () => true,
+          () => false,
+        ),
       () => false,
     );
     if (known) return;

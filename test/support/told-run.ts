@@ -102,15 +102,11 @@ export function attemptFailed(runId: string, number: number, attempt: number, re
   };
 }
 
-export function checkpoint(runId: string, number: number, key: string, state = {}): FactBody {
+export function checkpoint(runId: string, number: number, key: string): FactBody {
   return {
     type: "checkpoint.created",
     id: `${runId}-k${number}`,
     step: stepRef(runId, number, key),
-    state,
-    context: {},
-    completed_steps: [key],
-    pending_steps: [],
     label: null,
     created_by: "automatic",
     tree: { commit: "c".repeat(40), tree: "t".repeat(40), shared: false },
@@ -186,7 +182,7 @@ export function eventfulRun(runId: string, execution: string): Fact[] {
     stepStarted(runId, 1, "test", { phase: "plan" }),
     { type: "log", level: "info", text: "looking around", step_id: `${runId}-1`, attempt: 1 },
     stepFinished(runId, 1),
-    checkpoint(runId, 1, "test", { seen: true }),
+    checkpoint(runId, 1, "test"),
     { type: "run.state", state: { seen: true } },
     { type: "run.git", branch_name: "feature/7" },
     stepStarted(runId, 2, "implement", { kind: "agent" }),

@@ -1,0 +1,72 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { builtFile } from "../package-root.js";
+import type { LoadAnswer, LoadRequest } from "./load.js";
+
+/**
+ * One child process that evaluates one program, without secrets, and answers about it as often as it is
+ * asked. What goes wrong in it is an answer, never an exception.
+ */
+export class LoadProcess {
+  private readonly child: ChildProcess;
+  private readonly waiting = new Map<number, (answer: LoadAnswer) => void>();
+  private asked = 0;
+  private gone: string | undefined;
+
+  constructor(
+    private readonly file: string,
+    onExit: () => void,
+  ) {
+    const coverage = process.env.NODE_V8_COVERAGE;
+    this.child = fork(builtFile("worker/load-child.js"), [], {
+      env: { PATH: process.env.PATH ?? "", ...(coverage ? { NODE_V8_COVERAGE: coverage } : {}) },
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      execArgv: ["--max-old-space-size=512"],
+      serialization: "advanced",
+    });
+    const end = (message: string) => {
+      this.gone ??= message;
+      for (const settle of this.waiting.values()) settle(this.failure(this.gone));
+      this.waiting.clear();
+      onExit();
+    };
+    this.child.on("message", ({ id, answer }: { id: number; answer: LoadAnswer }) => {
+      this.waiting.get(id)?.(answer);
+      this.waiting.delete(id);
+    });
+    this.child.once("error", (error) => end(error.message));
+    this.child.once("exit", (code) => end(`The file ended its process (exit code ${code ?? "none"}) while it was evaluated.`));
+    this.child.unref();
+    this.child.channel?.unref();
+  }
+
+  ask(request: LoadRequest, timeLimitMs: number): Promise<LoadAnswer> {
+    if (this.gone) return Promise.resolve(this.failure(this.gone));
+    const id = ++this.asked;
+    return new Promise((resolve) => {
+      const limit = setTimeout(() => {
+        this.gone = `The file was not evaluated within ${timeLimitMs / 1000} s. Is there a loop at its top level?`;
+        this.kill();
+      }, timeLimitMs);
+      this.waiting.set(id, (answer) => {
+        clearTimeout(limit);
+        resolve(answer);
+      });
+      this.child.send({ id, request }, (error) => {
+        if (error) this.waiting.get(id)?.(this.failure(error.message));
+      });
+    });
+  }
+
+  /** Let it go: it ends by itself. */
+  release(): void {
+    if (this.child.connected) this.child.disconnect();
+  }
+
+  private kill(): void {
+    this.child.kill("SIGKILL");
+  }
+
+  private failure(message: string): LoadAnswer {
+    return { ok: false, error: { message, file: this.file, line: null } };
+  }
+}
