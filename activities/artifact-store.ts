@@ -1,10 +1,10 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, link, open, rm } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import type { ArtifactRow, ArtifactType, FileType } from "../contract/artifact.js";
 import type { Json } from "../contract/json.js";
-import { placeOf, runFolderPath, stepFolderName } from "../db/run-folder.js";
+import { placeOf, runFolderPath, stepFolderName, temporaryBeside } from "../db/run-folder.js";
 import { kindOf } from "./artifact-kind.js";
 import { StepFailure } from "./failure.js";
 import { storageFailure } from "./storage-failure.js";
@@ -49,7 +49,7 @@ export async function storeArtifact(
   const first = await placeOf(run.project_path, run.run_id, `${folder}/${name}`).catch((error: unknown) => {
     throw storageFailure(error, name);
   });
-  const temporary = join(dirname(first), `.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryBeside(first);
   try {
     const { sha256, size_bytes } = await writeWhole(temporary, source);
     for (let version = 1; version <= VERSIONS; version++) {

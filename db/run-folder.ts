@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 
 const EXECUTIONS = ".agent/workflows/executions";
@@ -44,7 +44,7 @@ export function stepFolderName(step: { number: number; key: string }): string {
  */
 export async function writeRunFile(projectPath: string, runId: string, path: string, content: string): Promise<void> {
   const file = await placeOf(projectPath, runId, path);
-  const temporary = join(dirname(file), `.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryBeside(file);
   try {
     const handle = await open(temporary, "wx");
     try {
@@ -56,6 +56,24 @@ export async function writeRunFile(projectPath: string, runId: string, path: str
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Of this process: what another one left unfinished is told apart by it. */
+const PROCESS = randomBytes(6).toString("hex");
+const UNFINISHED = /^\.([0-9a-f]{12})-[0-9a-f]{12}\.tmp$/;
+
+/** The name under which a file of a run's folder is written before it is there as a whole. */
+export function temporaryBeside(file: string): string {
+  return join(dirname(file), `.${PROCESS}-${randomBytes(6).toString("hex")}.tmp`);
+}
+
+/** Remove what other processes have left half-written in a run's folder. For runs that are over: nobody else writes there. */
+export async function removeUnfinished(projectPath: string, runId: string): Promise<void> {
+  const entries = await readdir(runFolder(projectPath, runId), { recursive: true, withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    const [, owner] = UNFINISHED.exec(entry.name) ?? [];
+    if (owner !== undefined && owner !== PROCESS && entry.isFile()) await rm(join(entry.parentPath, entry.name), { force: true });
   }
 }
 

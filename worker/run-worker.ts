@@ -14,6 +14,7 @@ import { recordAudit } from "../db/audit.js";
 import { openDatabase } from "../db/database.js";
 import { projectPathOf, unnarratedRuns, unsettledExecutions } from "../db/executions.js";
 import { activitiesCodeOf } from "../db/registry.js";
+import { removeUnfinished } from "../db/run-folder.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
 import { closeGate } from "./close-gate.js";
@@ -100,7 +101,11 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   });
   const done = worker.run();
 
-  const forget = (runId: string) => journal.forget(runId);
+  const forget = async (runId: string) => {
+    await journal.forget(runId);
+    const project = await projectPathOf(db, runId);
+    if (project) await removeUnfinished(project, runId);
+  };
   const reconciler = new Reconciler({ db, client, replayer, forget, log, namespace });
   void recover().catch((error: unknown) =>
     log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
