@@ -55,6 +55,28 @@ describe("snapshotTree", () => {
     expect(project.git("show", `${commit}:a.txt`)).toBe("two");
   });
 
+  test("is the same commit again while the tree has no changes, and another one as soon as anything is different", async () => {
+    const client = await openGit(project.path);
+    const first = await snapshotTree(client, "run_1", 1);
+    expect(await snapshotTree(client, "run_1", 2)).toEqual(first);
+    expect(project.git("rev-parse", "refs/longhaul/run_1/2")).toBe(first!.commit);
+
+    project.git("switch", "--quiet", "--create", "other");
+    const onBranch = await snapshotTree(client, "run_1", 3);
+    expect(onBranch).toMatchObject({ tree: first!.tree });
+    expect(onBranch!.commit).not.toBe(first!.commit);
+    expect(await newestSnapshot(client, "run_1")).toMatchObject({ branch: "other" });
+
+    project.write("new.txt", "new");
+    expect((await snapshotTree(client, "run_1", 4))!.tree).not.toBe(first!.tree);
+    rmSync(join(project.path, "new.txt"));
+    expect(await snapshotTree(client, "run_1", 5)).toEqual(onBranch);
+    project.git("commit", "--quiet", "--allow-empty", "--message=Next");
+    expect(await newestSnapshot(client, "run_1")).toMatchObject({ parent: project.git("rev-parse", "HEAD^") });
+    await snapshotTree(client, "run_1", 6);
+    expect(await newestSnapshot(client, "run_1")).toMatchObject({ parent: project.git("rev-parse", "HEAD") });
+  });
+
   test("takes turns", async () => {
     const client = await openGit(project.path);
     const taken = await Promise.all([1, 2, 3, 4].map((number) => snapshotTree(client, "run_1", number)));

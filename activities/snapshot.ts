@@ -22,7 +22,7 @@ export function snapshotRef(runId: string, stepNumber: number): string {
 /**
  * Keep the whole tree as it is, untracked files included, ignored ones not, as a commit on top of HEAD that only
  * `refs/longhaul/<run>/<step number>` names. HEAD, branches and the index stay untouched. One at a time per tree. Done again,
- * it replaces the earlier one of the same step.
+ * it replaces the earlier one of the same step. A tree without changes that was kept before gets no new commit.
  *
  * @param shared other steps write to the same tree meanwhile.
  * @returns undefined in a folder without git.
@@ -34,9 +34,13 @@ export async function snapshotTree(
   { shared = false }: { shared?: boolean } = {},
 ): Promise<TreeRef | undefined> {
   const ref = snapshotRef(runId, stepNumber);
+  const state = await treeState(git);
+  const known = state?.clean ? kept.get(git.path) : undefined;
+  if (known?.head === state?.head && known?.branch === state?.branch && known && (await pointTo(git, ref, known.commit)))
+    return { commit: known.commit, tree: known.tree, shared };
+
   const folder = await git.ask(["rev-parse", "--absolute-git-dir"]);
   if (folder === null) return undefined;
-
   return withLock(`${folder}/longhaul-snapshot.lock`, async () => {
     const index = `${folder}/longhaul-index.${randomBytes(4).toString("hex")}`;
     try {
@@ -46,12 +50,53 @@ export async function snapshotTree(
       const message = `Step ${stepNumber} of ${runId}\n${branch === null ? "" : `\nLonghaul-Branch: ${branch}\n`}`;
       const parent = head === null ? [] : ["-p", head];
       const commit = await git.run(["commit-tree", ...parent, "-F", "-", tree], { input: message });
-      await git.run(["update-ref", "--stdin"], { input: `start\nupdate ${ref} ${commit}\ncommit\n` });
+      if (!(await pointTo(git, ref, commit))) throw new StepFailure("git_failed", `git could not write ${ref}.`);
+      // Others may have written since the look.
+      if (state?.clean && tree === (await git.ask(["rev-parse", `${state.head}^{tree}`])))
+        keep(git.path, { ...state, commit, tree });
       return { commit, tree, shared };
     } finally {
       await Promise.all([rm(index, { force: true }), rm(`${index}.lock`, { force: true })]);
     }
   });
+}
+
+/** What a tree without changes was when it was last kept: as long as nothing has changed, that is what a step leaves. */
+interface Kept extends State {
+  commit: string;
+  tree: string;
+}
+
+interface State {
+  /** The commit that is checked out. */
+  head: string;
+  /** As `git status` says it. */
+  branch: string;
+  /** There is nothing that HEAD has not. */
+  clean: boolean;
+}
+
+const MOST_KEPT = 500;
+const kept = new Map<string, Kept>();
+
+function keep(path: string, state: Kept): void {
+  kept.delete(path);
+  kept.set(path, state);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value ?? "");
+}
+
+/** Undefined without git, and before the first commit. */
+async function treeState(git: Git): Promise<State | undefined> {
+  const look = ["--no-optional-locks", "status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--untracked-files=all"];
+  const told = await git.ask([...look, "--ignore-submodules=none", "--", ":/", NOT_THE_TREE]);
+  const [, head] = /^# branch\.oid ([0-9a-f]{40,64})$/m.exec(told ?? "") ?? [];
+  const [, branch] = /^# branch\.head (.+)$/m.exec(told ?? "") ?? [];
+  if (told === null || head === undefined || branch === undefined) return undefined;
+  return { head, branch, clean: told.split("\n").every((line) => line.startsWith("# ")) };
+}
+
+async function pointTo(git: Git, ref: string, commit: string): Promise<boolean> {
+  return (await git.ask(["update-ref", "--stdin"], { input: `start\nupdate ${ref} ${commit}\ncommit\n` })) !== null;
 }
 
 /** The newest snapshot of a run: the commit, the commit it stands on and the branch that was checked out. */
