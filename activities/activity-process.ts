@@ -10,8 +10,9 @@ import { recordStart, sweep } from "./sweep.js";
 export interface ChildRequest {
   name: string;
   args: Json[];
-  /** Set in the process before the call, so that what it starts knows its step. */
+  /** Set in the process before the call, so that what it starts is known as its run's and step's. */
   env: Record<string, string>;
+  cwd: string;
 }
 
 export interface ChildError {
@@ -33,7 +34,7 @@ export interface ActivityProcessOptions {
   /** The compiled code of the activities. */
   code: string;
   cwd: string;
-  marks: Marks;
+  marks: Partial<Marks>;
   graceMs: number;
 }
 
@@ -83,7 +84,7 @@ export class ActivityProcess {
   }
 
   /** @throws the user's error, by name and message; {StepFailure} `activity_crashed`, `activity_missing`; the signal's reason. */
-  async call({ name, args, env, signal, onOutput }: ActivityCall): Promise<Json> {
+  async call({ name, args, env, cwd, signal, onOutput }: ActivityCall): Promise<Json> {
     signal.throwIfAborted();
     this.onOutput = onOutput;
     this.hold("ref");
@@ -91,7 +92,7 @@ export class ActivityProcess {
     signal.addEventListener("abort", stop, { once: true });
     try {
       await this.ready;
-      const answer = await this.ask({ name, args, env });
+      const answer = await this.ask({ name, args, env, cwd });
       await nextTurn(); // what it has printed before it answered
       if (answer.is === "done") return JSON.parse(answer.json) as Json;
       throw answer.is === "failed" ? errorOf(answer.error) : new Error(`An activity process answered "${answer.is}" to a call.`);

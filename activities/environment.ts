@@ -8,7 +8,7 @@ const OURS = /^(LONGHAUL_.*|TEMPORAL_.*|DATABASE_URL|PGPASSWORD|GITHUB_TOKEN|NOD
  * additions, then the marks. Proxies, PATH and HOME stay. The marks cannot be overridden.
  */
 export function childEnvironment(
-  marks: Marks,
+  marks: Partial<Marks>,
   additions: Readonly<Record<string, string>> = {},
   base: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {

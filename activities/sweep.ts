@@ -10,10 +10,10 @@ const KILLING_MS = 5_000;
 const LOOK_MS = 50;
 
 /** What this process has started: the only trace where the system does not show environments. */
-const starts = new Set<{ marks: Marks; leader: number; began: string | null }>();
+const starts = new Set<{ marks: Partial<Marks>; leader: number; began: string | null }>();
 
 /** Remember the leader of a process group until `ended` is called. Elsewhere than on Linux the group may outlive it. */
-export function recordStart(marks: Marks, leader: number): { ended(): void } {
+export function recordStart(marks: Partial<Marks>, leader: number): { ended(): void } {
   const start = { marks, leader, began: process.platform === "linux" ? null : startOf(leader) };
   starts.add(start);
   return {

@@ -20,8 +20,9 @@ try {
   answer({ is: "unusable", error: describe(error) });
 }
 
-async function run(activities: Record<string, unknown>, { name, args, env }: ChildRequest): Promise<void> {
+async function run(activities: Record<string, unknown>, { name, args, env, cwd }: ChildRequest): Promise<void> {
   Object.assign(process.env, env);
+  process.chdir(cwd);
   const activity = Object.hasOwn(activities, name) ? activities[name] : undefined;
   if (typeof activity !== "function") {
     return answer({

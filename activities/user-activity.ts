@@ -30,7 +30,7 @@ export interface UserActivityDeps extends PerformDeps {
 }
 
 /**
- * Call a function that the workflow's file exports in `activities`. It runs in a Node process of the run's own, without our
+ * Call a function that the workflow's file exports in `activities`. It runs in a Node process of the file's own, without our
  * secrets, in the run's tree when there is one; what it prints is the step's log. A process runs one call at a time and is
  * used again, so that a call is ended, when it is cancelled or takes too long, by ending its process and no other call.
  * State that the file keeps in variables is therefore shared by calls in a row only.
@@ -50,14 +50,14 @@ export function createUserActivity(deps: UserActivityDeps): {
     const { run, input } = call;
     return perform(deps, `activity ${input.name}`, call, {}, async (work) => {
       const code = await codeFile(join(deps.home, "code"), input.hash, deps.loadCode);
-      const cwd = existsSync(run.workspace.path) ? run.workspace.path : join(deps.home, "code");
-      const id = `${run.run_id}\0${input.hash}\0${cwd}`;
-      const crew = crews.get(id) ?? new Crew(deps, run.run_id, code, cwd, all, () => crews.delete(id));
-      crews.set(id, crew);
+      const folder = join(deps.home, "code");
+      const crew = crews.get(input.hash) ?? new Crew(deps, code, folder, all, () => crews.delete(input.hash));
+      crews.set(input.hash, crew);
       return crew.call({
         name: input.name,
         args: input.args,
-        env: { LONGHAUL_STEP_ID: call.step.id, LONGHAUL_ATTEMPT: String(work.attempt) },
+        cwd: existsSync(run.workspace.path) ? run.workspace.path : folder,
+        env: { LONGHAUL_RUN_ID: run.run_id, LONGHAUL_STEP_ID: call.step.id, LONGHAUL_ATTEMPT: String(work.attempt) },
         signal: work.signal,
         onOutput(stream, data) {
           work.alive();
@@ -76,7 +76,7 @@ export function createUserActivity(deps: UserActivityDeps): {
 
 let started = 0;
 
-/** The processes of one run that have loaded the same code. */
+/** The processes that have loaded the same code. */
 class Crew {
   private readonly free: { process: ActivityProcess; idle: NodeJS.Timeout }[] = [];
   private readonly turns: (() => void)[] = [];
@@ -84,7 +84,6 @@ class Crew {
 
   constructor(
     private readonly deps: UserActivityDeps,
-    private readonly runId: string,
     private readonly code: string,
     private readonly cwd: string,
     /** Every living process, of all crews. */
@@ -120,7 +119,7 @@ class Crew {
       program: this.deps.activityProgram ?? fileURLToPath(new URL("./user-activity-child.js", import.meta.url)),
       code: this.code,
       cwd: this.cwd,
-      marks: { LONGHAUL_RUN_ID: this.runId, LONGHAUL_OWNER: owner, LONGHAUL_OPERATION: `activities:${owner}:${++started}` },
+      marks: { LONGHAUL_OWNER: owner, LONGHAUL_OPERATION: `activities:${owner}:${++started}` },
       graceMs: this.deps.graceMs ?? GRACE_MS,
     });
     this.all.add(process);
