@@ -40,6 +40,7 @@ function sound(): Evidence {
     processes: [],
     leftovers: [],
     rebuilt: { before: ["run r", "step 1"], after: ["run r", "step 1"] },
+    outputDiffering: 0,
     afterwards: { status: "completed", ms: 900 },
   };
 }

@@ -65,7 +65,7 @@ export async function gather(harness: Harness, options: GatherOptions = {}): Pro
       (path) => path !== `${harness.home}/lock`,
     ),
     afterwards: sound,
-    rebuilt: rebuilt ? await compareRebuilt(harness) : null,
+    ...(rebuilt ? await compareRebuilt(harness) : { rebuilt: null, outputDiffering: null }),
   };
 }
 
@@ -129,6 +129,7 @@ function expectedOf({ workflow, steps }: WatchedRun): Map<number, unknown> {
 }
 
 /** Of the projection's own making: a moment of writing, not a fact. */
+const OUTPUT = ["log_chunks"];
 const TABLES = [
   "runs",
   "steps",
@@ -142,11 +143,11 @@ const TABLES = [
 ];
 const OWN = ["id", "txid", "xid", "place", "written_at", "updated_at"];
 
-async function compareRebuilt(harness: Harness): Promise<NonNullable<Evidence["rebuilt"]>> {
+async function compareRebuilt(harness: Harness): Promise<Pick<Evidence, "rebuilt" | "outputDiffering">> {
   await harness.stack.stop();
   harness.stack = await harness.startBare();
   const { databaseUrl, temporalAddress } = harness.stack;
-  const before = await dump(databaseUrl);
+  const [before, output] = [await dump(databaseUrl, TABLES), new Set(await dump(databaseUrl, OUTPUT))];
 
   const connection = await Connection.connect({ address: temporalAddress });
   const db = openDatabase(databaseUrl);
@@ -159,17 +160,20 @@ async function compareRebuilt(harness: Harness): Promise<NonNullable<Evidence["r
     replayer.stop();
     await Promise.all([db.close(), connection.close()]);
   }
-  return { before, after: await dump(databaseUrl) };
+  const after = new Set(await dump(databaseUrl, OUTPUT));
+  const outputDiffering =
+    [...output].filter((row) => !after.has(row)).length + [...after].filter((row) => !output.has(row)).length;
+  return { rebuilt: { before, after: await dump(databaseUrl, TABLES) }, outputDiffering };
 }
 
 /** Every row as a line. Ids that count insertions are left out where a row has others. */
-async function dump(url: string): Promise<string[]> {
+async function dump(url: string, tables: readonly string[]): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   client.on("error", () => {});
   await client.connect();
   try {
     const lines: string[] = [];
-    for (const table of TABLES) {
+    for (const table of tables) {
       const { rows } = await client.query<{ row: Record<string, unknown> }>(`select to_jsonb(t) as row from mirror.${table} t`);
       for (const { row } of rows) lines.push(`${table} ${line(row)}`);
     }
