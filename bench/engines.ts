@@ -22,8 +22,8 @@ export function rawEngine(url: string): Engine {
 
 export async function longhaulEngine(url: string, token: string, path: string): Promise<Engine> {
   const authorization = `Bearer ${token}`;
-  const project = (await post(`${url}/api/projects`, { path }, authorization)).data as { id: string };
-  const workflow = await ready(url, authorization, project.id);
+  await post(`${url}/api/projects`, { path }, authorization);
+  const workflow = await ready(url, token);
   return {
     async run(steps) {
       const asked = Date.now();
@@ -44,13 +44,18 @@ interface Row {
   error_message: string | null;
 }
 
-async function ready(url: string, authorization: string, project: string): Promise<string> {
+/** The benchmark's workflow as it is registered now; revision 0 until it is. */
+export async function workflowRow(url: string, token: string): Promise<{ id: string; revision: number }> {
+  const { data } = (await get(`${url}/api/workflows?q=ticks`, `Bearer ${token}`)) as {
+    data: { id: string; name: string; revision: number }[];
+  };
+  return data.find(({ name }) => name === "ticks") ?? { id: "", revision: 0 };
+}
+
+async function ready(url: string, token: string): Promise<string> {
   for (let tries = 0; tries < 200; tries++) {
-    const { data } = (await get(`${url}/api/workflows?project_id=${project}`, authorization)) as {
-      data: { id: string; name: string; revision: number }[];
-    };
-    const found = data.find(({ name, revision }) => name === "ticks" && revision > 0);
-    if (found) return found.id;
+    const { id, revision } = await workflowRow(url, token);
+    if (revision > 0) return id;
     await sleep(50);
   }
   throw new Error("The benchmark's workflow did not load.");

@@ -11,6 +11,7 @@ import { builtFile } from "../package-root.js";
 import { bundleHost } from "../worker/bundle-host.js";
 import { type Engine, longhaulEngine, rawEngine } from "./engines.js";
 import { machinery } from "./machinery.js";
+import { bundledToFinished, savedToFinished } from "./saved-file.js";
 import { ticksFile } from "./ticks-workflow.js";
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -35,6 +36,7 @@ try {
   await compare("latency per step, 1 run of 100 steps [ms]", "lower", 1.25, perStep);
   await compare("throughput, 50 runs of 20 steps [steps/s]", "higher", 0.75, throughput, Math.min(rounds, 3));
   await compare("start to first step, over HTTP [ms]", "lower", 2.0, toFirstStep, rounds * 2);
+  await savedFile(raw, ours);
   await longRun(ours);
   await machinery(folder, stack.databaseUrl);
 } finally {
@@ -65,6 +67,18 @@ async function longRun(engine: Engine): Promise<void> {
   const span = (from: number, to: number) => ((times[to] ?? 0) - (times[from] ?? 0)) / (to - from);
   const [first, last] = [span(0, 99), span(1_900, 1_999)];
   report("one run of 2,000 steps: last 100 against first 100 [ms a step]", last, first, "lower", 1.2);
+}
+
+/** A saved file against the same change by bundling again. */
+async function savedFile(raw: Engine, ours: Engine): Promise<void> {
+  const file = join(project, ".agent/workflows/definitions/ticks.ts");
+  const api = { url: stack.url, token: stack.token ?? "" };
+  const [saved, bundled]: [number[], number[]] = [[], []];
+  for (let round = 0; round < 3; round++) {
+    bundled.push(await bundledToFinished(raw));
+    saved.push(await savedToFinished(ours, file, ticksFile, api));
+  }
+  report("saved file to finished run, against bundling again [ms]", median(saved), median(bundled), "lower", 0.33);
 }
 
 /** Both in turns, round by round; the ratio of the medians. */

@@ -7,7 +7,9 @@ import { evaluateProgram, placeOf } from "../sdk/evaluate.js";
 import type { WorkflowDefinition } from "../sdk/index.js";
 import * as longhaul from "../sdk/index.js";
 import type { Description, LoadAnswer, LoadRequest } from "./load.js";
+import { endWithParent } from "./orphan-guard.js";
 
+endWithParent();
 let definition: WorkflowDefinition | undefined;
 
 process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {

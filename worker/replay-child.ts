@@ -4,9 +4,11 @@ import { DefaultLogger, Runtime, Worker } from "@temporalio/worker";
 import type { Fact } from "../contract/fact.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
+import { endWithParent } from "./orphan-guard.js";
 import type { ReplayAnswer, ReplayRequest } from "./replayer.js";
 import { narrationSinks } from "./sinks.js";
 
+endWithParent();
 Runtime.install({ logger: new DefaultLogger("ERROR", () => undefined) });
 const home = process.env.LONGHAUL_HOME;
 if (!home) throw new Error("LONGHAUL_HOME is not set.");

@@ -127,10 +127,16 @@ export class Engine {
     } catch (thrown) {
       if (isCancellation(thrown)) throw thrown;
       const { error, output } = readFailure(thrown);
+      this.forgetLostTree(error);
       throw new StepFailed(key, error.type, error.message, output);
     } finally {
       done();
     }
+  }
+
+  /** A tree that has vanished is opened anew by the next step or read. */
+  private forgetLostTree({ type }: StepError): void {
+    if (type === "workspace_missing") this.opened = undefined;
   }
 
   result(key: string): StepResult | undefined {
@@ -182,6 +188,7 @@ export class Engine {
         return outcome.value;
       } catch (thrown) {
         const failure = readFailure(thrown);
+        this.forgetLostTree(failure.error);
         if (failure.detail) this.tellLost(place, failure.detail);
         number = place.attempt + place.lost;
         if (isCancellation(thrown)) {

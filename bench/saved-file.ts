@@ -1,0 +1,28 @@
+import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { builtFile } from "../package-root.js";
+import { bundleHost } from "../worker/bundle-host.js";
+import { type Engine, workflowRow } from "./engines.js";
+
+/** From a saved definition file to the finished run of its new text, in milliseconds. */
+export async function savedToFinished(
+  engine: Engine,
+  file: string,
+  text: string,
+  api: { url: string; token: string },
+): Promise<number> {
+  const before = await workflowRow(api.url, api.token);
+  const began = Date.now();
+  writeFileSync(file, text.replace("Date.now()", `Date.now() + 0 * ${began}`));
+  while ((await workflowRow(api.url, api.token)).revision === before.revision) await sleep(20);
+  await engine.run(1);
+  return Date.now() - began;
+}
+
+/** The same change by bundling again with webpack, and a run on raw Temporal; the worker's own restart is not counted. */
+export async function bundledToFinished(engine: Engine): Promise<number> {
+  const began = Date.now();
+  await bundleHost(builtFile("bench/raw-workflow.js"), builtFile(`bench/raw-bundle-${began}.cjs`));
+  await engine.run(1);
+  return Date.now() - began;
+}
