@@ -7,6 +7,9 @@ export interface Addresses {
   databaseUrl: string;
 }
 
+/** Temporal's core has many threads, and glibc gives each of them memory of its own: with fewer arenas a worker needs 30 MB less. */
+const FEW_ARENAS = { MALLOC_ARENA_MAX: "2", LONGHAUL_FEW_ARENAS: "1" };
+
 /**
  * The environment of the worker and the API: ours, with every setting written out as it was read and the addresses of
  * the servers. So a child comes to the same `Config`, whether a setting came from the environment or from a caller.
@@ -33,6 +36,6 @@ export function childEnvironment(config: Config, home: string, addresses: Addres
     GITHUB_TOKEN: config.githubToken,
     LONGHAUL_CLAUDE_BIN: config.claudeBin,
   };
-  const all = { ...process.env, ...settings };
+  const all = { ...process.env, ...settings, ...(process.env.MALLOC_ARENA_MAX === undefined ? FEW_ARENAS : {}) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -7,8 +7,9 @@ const GRACE_MS = 30_000;
  */
 export function untilTold(): Promise<"signal" | "parent gone"> {
   const supervised = process.env.LONGHAUL_SUPERVISED === "1";
-  // Not for the children of this process, whose input is another matter.
+  // Not for the children of this process, whose input and memory are another matter.
   delete process.env.LONGHAUL_SUPERVISED;
+  if (process.env.LONGHAUL_FEW_ARENAS === "1") delete process.env.MALLOC_ARENA_MAX;
   return new Promise((resolve) => {
     process.once("SIGTERM", () => resolve("signal"));
     process.once("SIGINT", () => resolve("signal"));
