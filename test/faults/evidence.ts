@@ -128,19 +128,9 @@ function expectedOf({ workflow, steps }: WatchedRun): Map<number, unknown> {
   return expected;
 }
 
-/** Of the projection's own making: a moment of writing, not a fact. */
 const OUTPUT = ["log_chunks"];
-const TABLES = [
-  "runs",
-  "steps",
-  "step_attempts",
-  "comments",
-  "artifacts",
-  "checkpoints",
-  "agent_sessions",
-  "events",
-  "log_chunks",
-];
+const TABLES = ["runs", "steps", "step_attempts", "comments", "artifacts", "checkpoints", "agent_sessions", "events"];
+/** Of the projection's own making: a moment of writing, not a fact. */
 const OWN = ["id", "txid", "xid", "place", "written_at", "updated_at"];
 
 async function compareRebuilt(harness: Harness): Promise<Pick<Evidence, "rebuilt" | "outputDiffering">> {
