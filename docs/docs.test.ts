@@ -1,0 +1,127 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { surface } from "../api/app.js";
+import type { ApiContext } from "../api/context.js";
+import { EventType, PROGRESS } from "../contract/event.js";
+import { packageRoot } from "../package-root.js";
+import { testFolder } from "../test/support/stack.js";
+import { createLoader } from "../worker/load.js";
+
+const read = (path: string) => readFileSync(join(packageRoot, path), "utf8");
+const below = (folder: string, end: string) =>
+  readdirSync(join(packageRoot, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(end))
+    .map((name) => `${folder}/${name}`);
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...below("docs", ".md")];
+const sources = (folders: string[]) =>
+  folders.flatMap((folder) => below(folder, ".ts")).filter((file) => !file.endsWith(".test.ts"));
+
+test.each(pages)("%s links to nothing that is not there", (page) => {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
+  const broken = links.filter(([, path = "", anchor]) => {
+    const file = path === "" ? page : join(dirname(page), path);
+    if (!existsSync(join(packageRoot, file))) return true;
+    return anchor !== undefined && !anchors(read(file)).includes(anchor);
+  });
+
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
+test.each(pages)("%s names no file that is not there", (page) => {
+  const known = /^(activities|api|contract|db|definition|docs|examples|local|sdk|test|worker|workflows)\//;
+  const named = [...read(page).matchAll(/`([\w./-]+\.(?:ts|md|sql|json|yml))`/g)].map(([, path = ""]) => path);
+
+  expect(named.filter((path) => known.test(path) && !existsSync(join(packageRoot, path)))).toEqual([]);
+});
+
+test.each(pages)("every whole workflow in %s loads", async (page) => {
+  const project = testFolder();
+  const blocks = [...read(page).matchAll(/```ts\n([\s\S]*?)```|<<'END'\n([\s\S]*?)END\n/g)].map(([, a, b]) => a ?? b ?? "");
+  for (const [i, code] of blocks.filter((block) => block.includes("export default")).entries()) {
+    const file = join(project, `${i}.ts`);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, code);
+
+    expect(await createLoader().load(file, project)).toMatchObject({ ok: true });
+  }
+});
+
+test("every setting is in the README, with its default", () => {
+  const settings = [...read("config.ts").matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map(([, name = ""]) => name);
+
+  expect(settings.length).toBeGreaterThan(10);
+  expect(settings.filter((name) => !read("README.md").includes(`| \`${name}\` |`))).toEqual([]);
+});
+
+test("every event is in docs/events.md", () => {
+  const text = read("docs/events.md");
+
+  expect([...EventType.options, PROGRESS].filter((type) => !text.includes(`\`${type}\``))).toEqual([]);
+});
+
+test("every word for what can go wrong is in docs/errors.md", () => {
+  const text = sources(["activities", "workflows", "worker", "api"]).map(read).join("\n");
+  const words = [
+    ...text.matchAll(/(?:StepFailure|fail)\(\s*"([a-z_]+)"/g),
+    ...text.matchAll(/StepFailed\(\s*[\w.]+,\s*"([a-z_]+)"/g),
+    ...text.matchAll(/HttpError\(\s*\d+,\s*"([a-z_]+)"/g),
+  ].map(([, word = ""]) => word);
+
+  expect(new Set(words).size).toBeGreaterThan(40);
+  expect([...new Set(words)].filter((word) => !read("docs/errors.md").includes(`\`${word}\``))).toEqual([]);
+});
+
+test("every route is in docs/http.md", () => {
+  // What routes are made of is looked at when one is asked, not when they are listed.
+  const routes = surface({} as ApiContext).flatMap(({ at, routes }) =>
+    routes.map(({ method, path }) => `${method.toUpperCase()} ${at[0]}${path === "/" ? "" : path}`),
+  );
+  const text = read("docs/http.md");
+
+  expect(routes.length).toBeGreaterThan(30);
+  expect(routes.filter((route) => !text.includes(`\`${route}\``))).toEqual([]);
+});
+
+test("every word of ctx is in docs/workflows.md", () => {
+  const [, context = ""] = /export interface WorkflowContext[^{]*\{([\s\S]*?)\n\}\n/.exec(read("sdk/context.ts")) ?? [];
+  const words = [...context.matchAll(/^ {2}(?:readonly )?(\w+)[<(:]/gm)].map(([, word = ""]) => word);
+  const text = read("docs/workflows.md");
+
+  expect(words.length).toBeGreaterThan(20);
+  expect(words.filter((word) => !new RegExp(`\`ctx\\.${word}[\`.]`).test(text))).toEqual([]);
+});
+
+test("every dependency has its line among the decisions", () => {
+  const { dependencies, devDependencies } = JSON.parse(read("package.json"));
+  const text = read("docs/decisions/0010-dependencies.md");
+  const named = [...text.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = ""]) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+  );
+
+  expect(named.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).toSorted());
+});
+
+test("the table of folders is that of the boundary test", () => {
+  const rules = [...read("architecture.test.ts").matchAll(/^ {2}"?([\w-]+)"?: \[(.*)\],$/gm)].slice(0, 11);
+  const text = read("docs/architecture.md");
+  for (const [, folder = "", list = ""] of rules) {
+    const allowed = [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) =>
+      name.replace("type:", "types of ").replace("*", "everything"),
+    );
+    const [, cell = "none"] = new RegExp(`^\\| \`${folder}\` \\|[^|]*\\|([^|]*)\\|$`, "m").exec(text) ?? [];
+
+    expect({ folder, allowed: cell.trim() }).toEqual({ folder, allowed: allowed.join(", ") });
+  }
+});
+
+/** Anchors of a page's headings, as forges make them. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, "")
+      .replace(/\s+/g, "-"),
+  );
+}
