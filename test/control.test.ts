@@ -38,6 +38,26 @@ describe("steps", () => {
     expect(row.steps).toMatchObject([{ status: "failed", attempt: 2, error: { type: "RangeError" } }]);
   });
 
+  test("around a function have a time limit, too", async () => {
+    const run = await stack.start(file(`await ctx.run("slow", async () => { await ctx.sleep("1 hour"); }, { timeout: 300 });`));
+
+    expect(await run.finished()).toMatchObject({ status: "failed", error: { type: "timed_out", step_id: "slow" } });
+  });
+
+  test("of git show with the run: its branch and commit", async () => {
+    const run = await stack.start(
+      file(`
+        await ctx.git.ensureBranch("feature/shown");
+        await ctx.files.write("new.txt", "new");
+        const { sha } = await ctx.git.commit("Add a file");
+        return sha;`),
+    );
+
+    const row = await run.finished();
+
+    expect(row).toMatchObject({ status: "completed", branch_name: "feature/shown", commit_sha: row.output });
+  });
+
   test("may share a name: numbers count on, iterations tell them apart", async () => {
     const run = await stack.start(
       file(`for (const name of ["review", "implement", "review", "implement"]) await ctx.run(name, () => name);`),

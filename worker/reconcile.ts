@@ -15,8 +15,8 @@ const TASK_FAILURES = 3;
  * were terminated, timed out, reset or paused in Temporal's own page, runs whose own code cannot be run.
  */
 export class Reconciler {
-  private timer: NodeJS.Timeout | undefined;
-  private pass: Promise<void> = Promise.resolve();
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly passes = new Set<Promise<void>>();
   private stopped = false;
 
   constructor(
@@ -24,31 +24,51 @@ export class Reconciler {
     private readonly everyMs = 2_000,
   ) {}
 
+  /** Two rounds that do not wait for each other: a replay may take long, and open runs are to be seen right within seconds. */
   start(): void {
-    this.pass = this.reconcile().finally(() => {
-      if (!this.stopped) this.timer = setTimeout(() => this.start(), this.everyMs);
-    });
+    this.round(() => this.settleClosed());
+    this.round(() => this.lookAtOpen());
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
-    await this.pass;
+    for (const timer of this.timers) clearTimeout(timer);
+    await Promise.all(this.passes);
   }
 
-  private async reconcile(): Promise<void> {
-    const { db, log } = this.deps;
+  private round(act: () => Promise<void>): void {
+    const pass = this.guarded(act).finally(() => {
+      this.passes.delete(pass);
+      if (this.stopped) return;
+      const timer = setTimeout(() => {
+        this.timers.delete(timer);
+        this.round(act);
+      }, this.everyMs);
+      this.timers.add(timer);
+    });
+    this.passes.add(pass);
+  }
+
+  private async guarded(act: () => Promise<void>): Promise<void> {
     try {
-      for (const { runId, execution } of await unsettledExecutions(db, { finished: true })) {
-        await this.attempt(runId, () => settle(this.deps, runId, execution));
-      }
-      for (const { runId, execution } of await unsettledExecutions(db, { finished: false })) {
-        await this.attempt(runId, () => this.look(runId, execution));
-      }
-      for (const runId of await unnarratedRuns(db)) await this.attempt(runId, () => this.look(runId, undefined));
+      await act();
     } catch (error) {
-      if (!isUnavailable(error)) log.warn({ error: String(error) }, "reconciling failed; trying again");
+      if (!isUnavailable(error)) this.deps.log.warn({ error: String(error) }, "reconciling failed; trying again");
     }
+  }
+
+  private async settleClosed(): Promise<void> {
+    for (const { runId, execution } of await unsettledExecutions(this.deps.db, { finished: true })) {
+      await this.attempt(runId, () => settle(this.deps, runId, execution));
+    }
+  }
+
+  private async lookAtOpen(): Promise<void> {
+    const { db } = this.deps;
+    for (const { runId, execution } of await unsettledExecutions(db, { finished: false })) {
+      await this.attempt(runId, () => this.look(runId, execution));
+    }
+    for (const runId of await unnarratedRuns(db)) await this.attempt(runId, () => this.look(runId, undefined));
   }
 
   private async attempt(runId: string, act: () => Promise<void>): Promise<void> {

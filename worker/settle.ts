@@ -33,7 +33,7 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
   if (status.name === "RUNNING" || status.name === "PAUSED") return;
 
   const history = await handle.fetchHistory();
-  const facts = await replayed(deps, runId, history);
+  const facts = isGivenUp(history) ? null : await replayed(deps, runId, history);
   const all = [...(await earlier(deps, runId, execution)), ...(facts ? [{ execution, facts }] : [])];
   const silent = !facts?.some(({ type }) => type === "run.finished");
   const ending = silent ? { execution, ...endingOf(history, status.name) } : null;
@@ -119,6 +119,11 @@ export function endingOf(
       return { ...base, status: "failed", error: { type: "failed", message } };
     }
   }
+}
+
+/** Its code does not come to an end: a replay would not either. */
+function isGivenUp({ events }: History): boolean {
+  return events?.at(-1)?.workflowExecutionTerminatedEventAttributes?.identity === ENDLESS;
 }
 
 /** Who terminates a run whose own code cannot be run. */

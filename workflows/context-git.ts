@@ -7,6 +7,12 @@ import type { activitiesFor } from "./proxies.js";
 
 type GitActivities = ReturnType<typeof activitiesFor>;
 
+interface GitNote {
+  branch_name?: string;
+  commit_sha?: string;
+  pr_url?: string;
+}
+
 /** `ctx.git`: what changes something is a step, what looks is not. */
 export function gitContext(engine: Engine): Git {
   function change<Value>(
@@ -22,6 +28,13 @@ export function gitContext(engine: Engine): Git {
     );
   }
 
+  /** What git has made of the run is shown with the run; a step that was skipped has made nothing. */
+  async function noted<Value>(made: Promise<Value>, what: (value: Value) => GitNote): Promise<Value> {
+    const value = await made;
+    if (value) engine.narrator.tell({ type: "run.git", ...what(value) });
+    return value;
+  }
+
   function look<Value>(
     what: string,
     act: (activities: GitActivities, call: <Input>(input: Input) => Call<Input>) => Promise<Outcome<Value>>,
@@ -32,19 +45,23 @@ export function gitContext(engine: Engine): Git {
   return {
     ensureBranch(name, { from, ...options } = {}) {
       const input = { name, ...defined({ from }) };
-      return change("ensure-branch", name, input, options, (git, call) => git.gitEnsureBranch(call(input)));
+      const made = change("ensure-branch", name, input, options, (git, call) => git.gitEnsureBranch(call(input)));
+      return noted(made, ({ branch }) => ({ branch_name: branch }));
     },
     commit(message, { files, allowEmpty, ...options } = {}) {
       const input = { message, ...defined({ files, allowEmpty }) };
-      return change("commit", message, input, options, (git, call) => git.gitCommit(call(input)));
+      const made = change("commit", message, input, options, (git, call) => git.gitCommit(call(input)));
+      return noted(made, ({ sha }) => ({ commit_sha: sha }));
     },
     push({ remote, branch, ...options } = {}) {
       const input = defined({ remote, branch });
-      return change("push", remote ?? "origin", input, options, (git, call) => git.gitPush(call(input)));
+      const made = change("push", remote ?? "origin", input, options, (git, call) => git.gitPush(call(input)));
+      return noted(made, (pushed) => ({ branch_name: pushed.branch, commit_sha: pushed.sha }));
     },
     createPr({ title, body, base, draft, ...options }) {
       const input = { title, ...defined({ body, base, draft }) };
-      return change("create-pr", title, input, options, (git, call) => git.gitCreatePr(call(input)));
+      const made = change("create-pr", title, input, options, (git, call) => git.gitCreatePr(call(input)));
+      return noted(made, ({ url }) => ({ pr_url: url }));
     },
     stageAll: (options = {}) => change("stage-all", "everything", {}, options, (git, call) => git.gitStageAll(call({}))),
     getCurrentBranch: () => look("current branch", (git, call) => git.gitCurrentBranch(call({}))),

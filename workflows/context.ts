@@ -1,5 +1,5 @@
 import { msToNumber } from "@temporalio/common/lib/time.js";
-import { sleep } from "@temporalio/workflow";
+import { CancellationScope, sleep } from "@temporalio/workflow";
 import type { Outcome } from "../contract/activity.js";
 import type { Json, JsonObject } from "../contract/json.js";
 import { LogLevel } from "../contract/log.js";
@@ -73,7 +73,7 @@ export function createContext(engine: Engine): AnyContext {
 
   function run<T>(name: string, fn: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
     return engine.step({ kind: "function", key: name, options, input: null }, (place) =>
-      timed(() => engine.inside(place, async () => asJson(await fn(), name) as T)),
+      timed(() => engine.inside(place, () => within(name, options.timeout, async () => asJson(await fn(), name) as T))),
     );
   }
 
@@ -258,6 +258,28 @@ function logger(engine: Engine): Log {
     (text: string) => void
   >;
   return Object.assign(say("info"), levels);
+}
+
+/** A function's time limit: what it does by `ctx` is cancelled when it is over. */
+async function within<T>(key: string, limit: number | undefined, fn: () => Promise<T>): Promise<T> {
+  if (!limit) return fn();
+  const scope = new CancellationScope();
+  const clock = new CancellationScope();
+  let over = false;
+  const ticking = clock.run(async () => {
+    await sleep(limit, { summary: `time limit of ${key}` });
+    over = true;
+    scope.cancel();
+  });
+  ticking.catch(() => undefined); // cancelled when the function is done
+  try {
+    return await scope.run(fn);
+  } catch (error) {
+    if (over) throw new StepFailed(key, "timed_out", `${key} took more than its ${limit} ms.`);
+    throw error;
+  } finally {
+    clock.cancel();
+  }
 }
 
 /** A workflow's own doing as an outcome, by the workflow's clock. */
