@@ -168,9 +168,10 @@ describe("a run", () => {
 
   test("ends as timed_out when its running time is over", async () => {
     const run = await stack.start(
-      `import { defineWorkflow } from "longhaul";
+      `import { activityTypes, defineWorkflow } from "longhaul";
        export const activities = { async slow() { await new Promise((r) => setTimeout(r, 20_000)); } };
-       export default defineWorkflow({ name: "slow", timeout: 700, async execute(ctx) { await (ctx.activities as any).slow(); } });`,
+       export default defineWorkflow({ name: "slow", timeout: 700, activities: activityTypes<typeof activities>(),
+         async execute(ctx) { await ctx.activities.slow(); } });`,
     );
 
     const row = await run.finished();

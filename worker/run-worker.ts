@@ -47,7 +47,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   const dataConverter = { payloadCodecs: [await createPayloadCodec(home)] };
   const access = {
     address: config.temporalAddress,
-    ...(config.temporalTls ? { tls: true } : {}),
+    ...(config.temporalTls || config.temporalApiKey ? { tls: true } : {}),
     ...(config.temporalApiKey ? { apiKey: config.temporalApiKey } : {}),
   };
   const [connection, native] = await Promise.all([Connection.connect(access), NativeConnection.connect(access)]);
