@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Client, Connection } from "@temporalio/client";
 import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Call, Outcome } from "../contract/activity.js";
 import { createPayloadCodec } from "../payload-codec.js";
 import { builtScript } from "../test/support/built-script.js";
@@ -36,10 +36,9 @@ beforeEach(() => {
   run = `run_recover${process.pid}x${++count}`;
 });
 
-afterAll(async () => {
-  await kill();
-  await connection.close();
-});
+afterEach(() => kill());
+
+afterAll(() => connection.close());
 
 describe("a worker that is killed", { timeout: 60_000 }, () => {
   test("in the middle of a step: the next one ends what is left and does the step again at once", async () => {
