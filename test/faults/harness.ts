@@ -64,8 +64,9 @@ export class Harness {
       ...(servers ? { TEMPORAL_ADDRESS: servers.temporal.address, DATABASE_URL: servers.postgres.address } : {}),
     };
     const options = { temporalUi: false, log };
+    let stack: Stack | undefined;
     try {
-      const stack = await startStack(readConfig(env), options);
+      stack = await startStack(readConfig(env), options);
       const client = new FaultClient(stack.url, stack.token ?? "");
       const path = await makeRepository(folder);
       writeDefinitions(path);
@@ -75,7 +76,9 @@ export class Harness {
       for (const name of Object.keys(DEFINITIONS)) await harness.discovered(name);
       return harness;
     } catch (error) {
+      await stack?.stop();
       await Promise.allSettled([servers?.temporal.stop(), servers?.postgres.stop()]);
+      removePostgres(folder);
       throw error;
     }
   }
@@ -163,8 +166,13 @@ export class Harness {
     await this.stack.stop().catch(() => {});
     await Promise.allSettled([this.servers?.temporal.stop(), this.servers?.postgres.stop()]);
     delete process.env.LONGHAUL_FAULT;
-    const account = postgresAccount();
-    for (const data of [join(this.home, "postgres"), join(this.folder, "postgres")])
-      if (account && existsSync(data)) rmSync(folderOutside(account, data), { recursive: true, force: true });
+    removePostgres(this.folder);
   }
+}
+
+/** As root the data may lie outside the folder, where the account of Postgres can reach it. */
+function removePostgres(folder: string): void {
+  const account = postgresAccount();
+  for (const data of [join(folder, "home", "postgres"), join(folder, "postgres")])
+    if (account && existsSync(data)) rmSync(folderOutside(account, data), { recursive: true, force: true });
 }

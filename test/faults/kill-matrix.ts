@@ -1,11 +1,8 @@
 // `npm run kills`: `kill -9` of worker or everything at seeded moments; says what was lost and what was done twice.
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startModelServer } from "../../local/model-server.js";
-import { Harness } from "./harness.js";
 import { killRound } from "./kill-round.js";
+import { withHarness } from "./scratch.js";
 
 const HELP = `npm run kills -- [--kills 30] [--runs 10] [--steps 20] [--at-once 3] [--seed N] [--no-agents]
 
@@ -31,26 +28,25 @@ if (values.help) {
   process.exit(0);
 }
 
-const folder = mkdtempSync(join(tmpdir(), "longhaul-kills-"));
-chmodSync(folder, 0o711);
 const model = await startModelServer();
 for (const name of ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"]) delete process.env[name];
 process.env.ANTHROPIC_BASE_URL = model.url;
 process.env.ANTHROPIC_API_KEY = "scripted-model";
 console.log(`Seed ${values.seed}`);
-const harness = await Harness.start({ folder });
 let sound = false;
 try {
-  const result = await killRound(harness, {
-    seed: Number(values.seed),
-    kills: Number(values.kills),
-    runs: Number(values.runs),
-    steps: Number(values.steps),
-    atOnce: Number(values["at-once"]),
-    workflows: ["count-shell", "count-activity", ...(values["no-agents"] ? [] : (["count-agent"] as const))],
-    rebuilt: true,
-    log: console.log,
-  });
+  const result = await withHarness("kills", (harness) =>
+    killRound(harness, {
+      seed: Number(values.seed),
+      kills: Number(values.kills),
+      runs: Number(values.runs),
+      steps: Number(values.steps),
+      atOnce: Number(values["at-once"]),
+      workflows: ["count-shell", "count-activity", ...(values["no-agents"] ? [] : (["count-agent"] as const))],
+      rebuilt: true,
+      log: console.log,
+    }),
+  );
   const { runs, steps, workerKills, treeKills, repeated, stepsWithLostAttempts, findings } = result;
   const times = result.recoveries.toSorted((a, b) => a - b);
   for (const { invariant, run_id, what } of findings) console.log(`${invariant} ${run_id ?? ""}: ${what}`);
@@ -66,9 +62,7 @@ try {
   );
   sound = findings.length === 0;
 } finally {
-  await harness.stop();
   await model.stop();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 process.exit(sound ? 0 : 1);
 

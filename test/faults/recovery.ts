@@ -1,11 +1,8 @@
 // `npm run recovery`: how long a run needs after `kill -9` of its worker, and whether a completed step is done again.
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Harness } from "./harness.js";
 import { type Moment, timeRecovery } from "./recovery-time.js";
+import { withHarness } from "./scratch.js";
 
 /** Milliseconds that a run of 20 steps of 200 ms may need, killed in step 9. */
 const AFTER_READY = 3_500;
@@ -14,11 +11,8 @@ const AFTER_KILL = 5_000;
 const SETTLE_MS = 12_000;
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "3" } } });
-const folder = mkdtempSync(join(tmpdir(), "longhaul-recovery-"));
-chmodSync(folder, 0o711);
-const harness = await Harness.start({ folder, log: (line) => console.error(line) });
 let met = true;
-try {
+await withHarness("recovery", async (harness) => {
   // The first run of a worker pays for what later ones find.
   await harness.client.finished((await harness.count("count-shell", 3)).id);
   for (let round = 1; round <= Number(values.rounds); round++) {
@@ -34,10 +28,7 @@ try {
       for (const finding of findings) console.log(`     ${finding.invariant}: ${finding.what}`);
     }
   }
-} finally {
-  await harness.stop();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-}
+});
 console.log(
   `${met ? "The bar is met" : "The bar is NOT met"}: within ${AFTER_READY / 1000} s of ready and ${AFTER_KILL / 1000} s of the kill, no completed step again.`,
 );
