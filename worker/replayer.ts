@@ -8,8 +8,8 @@ import { builtFile } from "../package-root.js";
 /** A replay is a matter of milliseconds; one that takes this long runs user code that does not end. */
 const TIME_LIMIT_MS = 60_000;
 
-/** Replays do not hold up live work. */
-const NICE = 10;
+/** Replays get what live work leaves of the processors. */
+const NICE = 19;
 
 export type History = temporal.api.history.v1.IHistory;
 
