@@ -1,7 +1,7 @@
 // `npm run bench`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../config.js";
@@ -16,6 +16,7 @@ import { ticksFile } from "./ticks-workflow.js";
 
 const rounds = Number(process.argv[2] ?? 5);
 const folder = mkdtempSync(join(tmpdir(), "longhaul-bench-"));
+chmodSync(folder, 0o711); // Postgres, which is another user when we are root, has to find its way in
 const project = join(folder, "project");
 mkdirSync(join(project, ".agent/workflows/definitions"), { recursive: true });
 writeFileSync(join(project, ".agent/workflows/definitions/ticks.ts"), ticksFile);
