@@ -1,6 +1,5 @@
 import { msToNumber } from "@temporalio/common/lib/time.js";
-import { CancellationScope, sleep } from "@temporalio/workflow";
-import type { Outcome } from "../contract/activity.js";
+import { sleep } from "@temporalio/workflow";
 import type { Json, JsonObject } from "../contract/json.js";
 import { LogLevel } from "../contract/log.js";
 import type { Agent } from "../sdk/agents.js";
@@ -24,6 +23,7 @@ import { filesContext } from "./context-files.js";
 import { gitContext } from "./context-git.js";
 import type { Engine, StepPlan } from "./engine.js";
 import { activitiesFor } from "./proxies.js";
+import { timed, within } from "./timed.js";
 
 /** Any context: what a workflow of unknown types is handed. */
 // biome-ignore lint/suspicious/noExplicitAny: the file's own types are known to its author's compiler alone
@@ -258,35 +258,6 @@ function logger(engine: Engine): Log {
     (text: string) => void
   >;
   return Object.assign(say("info"), levels);
-}
-
-/** A function's time limit: what it does by `ctx` is cancelled when it is over. */
-async function within<T>(key: string, limit: number | undefined, fn: () => Promise<T>): Promise<T> {
-  if (!limit) return fn();
-  const scope = new CancellationScope();
-  const clock = new CancellationScope();
-  let over = false;
-  const ticking = clock.run(async () => {
-    await sleep(limit, { summary: `time limit of ${key}` });
-    over = true;
-    scope.cancel();
-  });
-  ticking.catch(() => undefined); // cancelled when the function is done
-  try {
-    return await scope.run(fn);
-  } catch (error) {
-    if (over) throw new StepFailed(key, "timed_out", `${key} took more than its ${limit} ms.`);
-    throw error;
-  } finally {
-    clock.cancel();
-  }
-}
-
-/** A workflow's own doing as an outcome, by the workflow's clock. */
-async function timed<Value>(work: () => Promise<Value>): Promise<Outcome<Value>> {
-  const started_at = new Date().toISOString();
-  const value = await work();
-  return { value, started_at, completed_at: new Date().toISOString(), lost: [] };
 }
 
 function stepOptions({ name, phase, retry, timeout, idleTimeout, if: condition }: StepOptions): StepOptions {
