@@ -1,4 +1,5 @@
-// `npm run bench`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
+// `npm run bench -- [rounds] [part …]`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
+// Parts: latency, throughput, start, file, long, machinery; all of them when none is named.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +15,9 @@ import { machinery } from "./machinery.js";
 import { bundledToFinished, savedToFinished } from "./saved-file.js";
 import { ticksFile } from "./ticks-workflow.js";
 
-const rounds = Number(process.argv[2] ?? 5);
+const [asked = "5", ...parts] = process.argv.slice(2);
+const rounds = Number(asked);
+const wanted = (part: string) => parts.length === 0 || parts.includes(part);
 const folder = mkdtempSync(join(tmpdir(), "longhaul-bench-"));
 chmodSync(folder, 0o711); // Postgres, which is another user when we are root, has to find its way in
 const project = join(folder, "project");
@@ -34,12 +37,13 @@ try {
   const ours = await longhaulEngine(stack.url, stack.token ?? "", project);
   await Promise.all([raw.run(5), ours.run(5)]);
 
-  await compare("latency per step, 1 run of 100 steps [ms]", "lower", 1.25, perStep);
-  await compare("throughput, 50 runs of 20 steps [steps/s]", "higher", 0.75, throughput, Math.min(rounds, 3));
-  await compare("start to first step, over HTTP [ms]", "lower", 2.0, toFirstStep, rounds * 2);
-  await savedFile(raw, ours);
-  await longRun(ours);
-  await machinery(folder, stack.databaseUrl);
+  if (wanted("latency")) await compare("latency per step, 1 run of 100 steps [ms]", "lower", 1.25, perStep);
+  if (wanted("throughput"))
+    await compare("throughput, 50 runs of 20 steps [steps/s]", "higher", 0.75, throughput, Math.min(rounds, 3));
+  if (wanted("start")) await compare("start to first step, over HTTP [ms]", "lower", 2.0, toFirstStep, rounds * 2);
+  if (wanted("file")) await savedFile(raw, ours);
+  if (wanted("long")) await longRun(ours);
+  if (wanted("machinery")) await machinery(folder, stack.databaseUrl);
 } finally {
   rawProcess.disconnect();
   await stack.stop();

@@ -53,12 +53,7 @@ export async function tellFacts(
   const first = tellings.filter(({ again }) => !again).map(({ fact }) => fact);
   await appendEvents(tx, rows, eventsOf(first, run.projectId, closed));
   await writeRows(tx, rows);
-  await noteTellings(tx, runId, execution, tellings);
-  const createdAt = new Date(applied[0]?.at ?? run.createdAt);
-  await tx
-    .insert(executions)
-    .values({ runId, execution, told, createdAt })
-    .onConflictDoUpdate({ target: [executions.runId, executions.execution], set: { told } });
+  await noteTellings(tx, { runId, execution, told, since: applied[0]?.at ?? run.createdAt.toISOString() }, tellings);
   return { told, gap, applied };
 }
 
@@ -103,14 +98,32 @@ async function sortOut(tx: Connection, runId: string, execution: string, facts: 
   return { tellings, told, gap: false };
 }
 
-async function noteTellings(tx: Connection, runId: string, execution: string, tellings: readonly Telling[]): Promise<void> {
+interface Account {
+  runId: string;
+  execution: string;
+  /** Facts 1..told are written. */
+  told: number;
+  /** When the execution's first fact was, should this be its first telling. */
+  since: string;
+}
+
+async function noteTellings(
+  tx: Connection,
+  { runId, execution, told, since }: Account,
+  tellings: readonly Telling[],
+): Promise<void> {
   const bySeq = new Map<number, object>();
   for (const { fact, digest, retold } of tellings) bySeq.set(fact.seq, { seq: fact.seq, digest, retold });
   await tx.execute(sql`
-    insert into mirror.facts (run_id, execution, seq, digest, retold)
-    select ${runId}, ${execution}, seq, digest, retold
-    from jsonb_to_recordset(${JSON.stringify([...bySeq.values()])}::jsonb) as (seq int, digest text, retold boolean)
-    on conflict (run_id, execution, seq) do update set digest = excluded.digest, retold = facts.retold or excluded.retold`);
+    with noted as (
+      insert into mirror.facts (run_id, execution, seq, digest, retold)
+      select ${runId}, ${execution}, seq, digest, retold
+      from jsonb_to_recordset(${JSON.stringify([...bySeq.values()])}::jsonb) as (seq int, digest text, retold boolean)
+      on conflict (run_id, execution, seq) do update set digest = excluded.digest, retold = facts.retold or excluded.retold
+    )
+    insert into mirror.executions (run_id, execution, told, created_at)
+    values (${runId}, ${execution}, ${told}, ${since})
+    on conflict (run_id, execution) do update set told = excluded.told`);
 }
 
 /**

@@ -1,56 +1,27 @@
-import { eq, getTableColumns, type SQL, sql } from "drizzle-orm";
-import type { PgTable } from "drizzle-orm/pg-core";
+import { eq, getTableColumns, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Connection } from "./database.js";
 import type { RunRows } from "./fact-rows.js";
 import { insertLogChunks } from "./log-chunks.js";
 import { agentSessions, artifacts, audit, checkpoints, comments, runs, stepAttempts, steps, toolCalls } from "./schema.js";
 
-/** Rows in one statement: their parameters must stay below 65,536. */
-const PIECE = 1000;
-
-/** Write every changed row, in the order that foreign keys ask for. The run's row must be there. */
+/**
+ * Write every changed row, in one statement: foreign keys between its rows are checked at its end. The run's row must be
+ * there.
+ */
 export async function writeRows(tx: Connection, rows: RunRows): Promise<void> {
-  for (const piece of changedOf(rows, rows.steps)) {
-    await tx
-      .insert(steps)
-      .values(piece)
-      .onConflictDoUpdate({ target: steps.id, set: excluded(steps) });
-  }
-  for (const piece of changedOf(rows, rows.attempts)) {
-    await tx
-      .insert(stepAttempts)
-      .values(piece)
-      .onConflictDoUpdate({ target: [stepAttempts.stepId, stepAttempts.number], set: excluded(stepAttempts) });
-  }
-  for (const piece of changedOf(rows, rows.sessions)) {
-    await tx
-      .insert(agentSessions)
-      .values(piece)
-      .onConflictDoUpdate({ target: agentSessions.id, set: excluded(agentSessions) });
-  }
-  for (const piece of changedOf(rows, rows.toolCalls)) {
-    await tx
-      .insert(toolCalls)
-      .values(piece)
-      .onConflictDoUpdate({ target: toolCalls.id, set: excluded(toolCalls) });
-  }
-  for (const piece of changedOf(rows, rows.comments)) {
-    await tx
-      .insert(comments)
-      .values(piece)
-      .onConflictDoUpdate({ target: comments.id, set: excluded(comments) });
-  }
-  for (const piece of changedOf(rows, rows.artifacts)) {
-    await tx
-      .insert(artifacts)
-      .values(piece)
-      .onConflictDoUpdate({ target: artifacts.id, set: excluded(artifacts) });
-  }
-  for (const piece of changedOf(rows, rows.checkpoints)) {
-    await tx
-      .insert(checkpoints)
-      .values(piece)
-      .onConflictDoUpdate({ target: checkpoints.id, set: excluded(checkpoints) });
+  const upserts = [
+    ...upsert(steps, [steps.id], changedOf(rows, rows.steps)),
+    ...upsert(stepAttempts, [stepAttempts.stepId, stepAttempts.number], changedOf(rows, rows.attempts)),
+    ...upsert(agentSessions, [agentSessions.id], changedOf(rows, rows.sessions)),
+    ...upsert(toolCalls, [toolCalls.id], changedOf(rows, rows.toolCalls)),
+    ...upsert(comments, [comments.id], changedOf(rows, rows.comments)),
+    ...upsert(artifacts, [artifacts.id], changedOf(rows, rows.artifacts)),
+    ...upsert(checkpoints, [checkpoints.id], changedOf(rows, rows.checkpoints)),
+  ];
+  if (upserts.length > 0) {
+    const parts = upserts.map((part, i) => sql`${sql.raw(`part_${i}`)} as (${part})`);
+    await tx.execute(sql`with ${sql.join(parts, sql`, `)} select`);
   }
   await insertLogChunks(tx, rows.logChunks);
   if (rows.forgeries.length > 0) {
@@ -67,15 +38,23 @@ async function updateRun(tx: Connection, { run, stored }: RunRows): Promise<void
   if (changed.length > 0) await tx.update(runs).set(Object.fromEntries(changed)).where(eq(runs.id, run.id));
 }
 
-function changedOf<Row extends object>({ changed }: RunRows, table: Map<string, Row>): Row[][] {
-  const rows = [...table.values()].filter((row) => changed.has(row));
-  return Array.from({ length: Math.ceil(rows.length / PIECE) }, (_, i) => rows.slice(i * PIECE, (i + 1) * PIECE));
+function changedOf<Row extends object>({ changed }: RunRows, table: Map<string, Row>): Row[] {
+  return [...table.values()].filter((row) => changed.has(row));
 }
 
-/** `set` of an upsert: every column takes the value that could not be inserted. */
-function excluded(table: PgTable): Record<string, SQL> {
-  const columns = Object.entries(getTableColumns(table));
-  return Object.fromEntries(columns.map(([key, column]) => [key, sql`excluded.${sql.identifier(column.name)}`]));
+/** Insert whole rows, or have them take the place of those with the same key; as many as there are in one parameter. */
+function upsert<Table extends PgTable>(table: Table, keys: PgColumn[], rows: readonly InferSelectModel<Table>[]): SQL[] {
+  if (rows.length === 0) return [];
+  const columns = Object.entries(getTableColumns(table)).map(([key, { name }]): [string, string] => [key, name]);
+  const named = rows.map((row: Record<string, unknown>) => Object.fromEntries(columns.map(([key, name]) => [name, row[key]])));
+  const list = (items: readonly string[]) => sql.raw(items.join(", "));
+  const names = columns.map(([, name]) => `"${name}"`);
+  return [
+    sql`insert into ${table} (${list(names)})
+      select ${list(names)} from jsonb_populate_recordset(null::${table}, ${JSON.stringify(named)}::jsonb)
+      on conflict (${list(keys.map(({ name }) => `"${name}"`))})
+      do update set ${list(names.map((name) => `${name} = excluded.${name}`))}`,
+  ];
 }
 
 export interface NewEvent {
@@ -106,9 +85,11 @@ export async function appendEvents(tx: Connection, rows: RunRows, told: readonly
 
   rows.changed.add(run);
   await tx.execute(sql`
-    insert into mirror.events (run_id, seq, key, type, data, at)
-    select ${run.id}, seq, key, type, data, at
-    from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as (seq int, key text, type text, data jsonb, at timestamptz)
-    order by seq`);
-  await tx.execute(sql`select pg_notify('run_event', ${run.id})`);
+    with appended as (
+      insert into mirror.events (run_id, seq, key, type, data, at)
+      select ${run.id}, seq, key, type, data, at
+      from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as (seq int, key text, type text, data jsonb, at timestamptz)
+      order by seq
+    )
+    select pg_notify('run_event', ${run.id})`);
 }

@@ -7,7 +7,7 @@ import { applyFacts } from "../db/projection.js";
 const BATCH_MS = 200;
 const FIRST_MS = 5;
 /** Each run that tells something adds this to everybody's wait. */
-const SHARE_MS = 20;
+const SHARE_MS = 50;
 const BATCH_FACTS = 500;
 
 export interface WriterOptions {

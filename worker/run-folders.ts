@@ -3,14 +3,21 @@ import type { Fact } from "../contract/fact.js";
 import type { Database } from "../db/database.js";
 import { writeRunFiles } from "../db/run-files.js";
 
-/** Files follow the rows by this much: a burst of facts is one visit to the folder. */
-const DELAY_MS = 1_000;
+/** A run's files are written once it has told nothing for this long, … */
+const QUIET_MS = 1_000;
+/** … or when one that always has something to tell has been waiting this long: its steps do not wait for files. */
+const BEHIND_MS = 10_000;
 
-/** Keeps the folders of runs in step with what is written about them, a little behind, so that no step waits for files. */
+interface Due {
+  lines: Fact[];
+  since: number;
+  timer: NodeJS.Timeout;
+}
+
+/** Keeps the folders of runs in step with what is written about them, a little behind: a burst of facts is one visit. */
 export class RunFolders {
-  private readonly due = new Map<string, Fact[]>();
+  private readonly due = new Map<string, Due>();
   private writing: Promise<void> = Promise.resolve();
-  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly db: Database,
@@ -19,24 +26,31 @@ export class RunFolders {
 
   /** These facts are in the database now. */
   written(runId: string, facts: readonly Fact[]): void {
-    const lines = facts.filter(({ type }) => type === "log");
-    this.due.set(runId, [...(this.due.get(runId) ?? []), ...lines]);
-    this.timer ??= setTimeout(() => void this.flush(), DELAY_MS);
+    const { lines, since, timer } = this.due.get(runId) ?? { lines: [], since: Date.now() };
+    clearTimeout(timer);
+    const wait = Math.max(0, Math.min(QUIET_MS, since + BEHIND_MS - Date.now()));
+    this.due.set(runId, {
+      lines: [...lines, ...facts.filter(({ type }) => type === "log")],
+      since,
+      timer: setTimeout(() => this.visit(runId), wait),
+    });
   }
 
   /** Resolves when everything told so far is in its folder, or could not be written there. */
   flush(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    const due = [...this.due];
-    this.due.clear();
-    this.writing = this.writing.then(async () => {
-      for (const [runId, lines] of due) {
-        await writeRunFiles(this.db, runId, lines).catch((error: unknown) => {
-          this.log.warn({ run: runId, error: String(error) }, "the run's folder is behind; it is brought up with the next fact");
-        });
-      }
-    });
+    for (const runId of this.due.keys()) this.visit(runId);
     return this.writing;
+  }
+
+  private visit(runId: string): void {
+    const due = this.due.get(runId);
+    if (!due) return;
+    clearTimeout(due.timer);
+    this.due.delete(runId);
+    this.writing = this.writing.then(() =>
+      writeRunFiles(this.db, runId, due.lines).catch((error: unknown) => {
+        this.log.warn({ run: runId, error: String(error) }, "the run's folder is behind; it is brought up with the next fact");
+      }),
+    );
   }
 }

@@ -85,7 +85,8 @@ export class Engine {
   step<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
     const place = this.place;
     const doing = place ? this.operation(plan, place, work) : this.numbered(plan, work);
-    const settled = doing.catch(() => undefined).then(() => void this.open.delete(settled));
+    const over = () => void this.open.delete(settled);
+    const settled = doing.then(over, over);
     this.open.add(settled);
     return doing;
   }
@@ -167,7 +168,7 @@ export class Engine {
     const step = this.identify(plan);
     if (plan.options.if === false) return this.skip(step, plan) as Value;
 
-    await this.life.gate();
+    if (this.life.isPaused) await this.life.gate();
     this.refuseLongHistory();
     this.enterPhase(step);
 

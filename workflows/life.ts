@@ -36,7 +36,11 @@ export class Life {
     this.stopClock();
   }
 
-  /** Steps start here: at once, or when the run is resumed. */
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
+  /** Resolves at once, or when the run is resumed. */
   async gate(): Promise<void> {
     if (this.paused) await condition(() => !this.paused);
   }
