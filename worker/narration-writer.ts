@@ -9,6 +9,7 @@ const FIRST_MS = 5;
 /** Each run that tells something adds this to everybody's wait. */
 const SHARE_MS = 50;
 const BATCH_FACTS = 500;
+const QUIET_MS = 500;
 
 export interface WriterOptions {
   db: Database;
@@ -37,11 +38,18 @@ interface Queue {
 export class NarrationWriter {
   private readonly queues = new Map<string, Queue>();
   private stopped = false;
+  private lastTold = 0;
 
   constructor(private readonly options: WriterOptions) {}
 
+  /** Nothing was told for a while: work that can wait is in nobody's way. */
+  get isQuiet(): boolean {
+    return Date.now() - this.lastTold > QUIET_MS;
+  }
+
   /** Only enqueues: the workflow task that tells it waits for this. */
   tell(fact: Fact): void {
+    this.lastTold = Date.now();
     const key = keyOf(fact.run_id, fact.execution);
     const queue = this.queues.get(key) ?? { facts: [], draining: undefined, written: 0, hurry: () => {} };
     this.queues.set(key, queue);

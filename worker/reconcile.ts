@@ -1,7 +1,6 @@
-import { type Client, WorkflowNotFoundError } from "@temporalio/client";
+import { WorkflowNotFoundError } from "@temporalio/client";
 import proto from "@temporalio/proto";
-import type { Logger } from "pino";
-import { type Database, isUnavailable } from "../db/database.js";
+import { isUnavailable } from "../db/database.js";
 import { unnarratedRuns, unsettledExecutions } from "../db/executions.js";
 import { settleRun } from "../db/projection-correct.js";
 import { mirrorNativePause } from "./native-pause.js";
@@ -9,6 +8,15 @@ import { ENDLESS, endingOf, type SettleDeps, settle } from "./settle.js";
 
 /** A run's code has failed its workflow task this often when it is given up. */
 const TASK_FAILURES = 3;
+
+/** Closed runs are settled when no run is busy, and at the latest after this time. */
+const SETTLE_WITHIN_MS = 10_000;
+
+interface ReconcilerDeps extends SettleDeps {
+  namespace: string;
+  /** Whether no run is busy. */
+  isQuiet: () => boolean;
+}
 
 /**
  * Finds runs whose row disagrees with Temporal, and settles them: executions that have closed, runs that
@@ -18,9 +26,10 @@ export class Reconciler {
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly passes = new Set<Promise<void>>();
   private stopped = false;
+  private settledAt = 0;
 
   constructor(
-    private readonly deps: SettleDeps & { client: Client; db: Database; log: Logger; namespace: string },
+    private readonly deps: ReconcilerDeps,
     private readonly everyMs = 2_000,
   ) {}
 
@@ -58,6 +67,8 @@ export class Reconciler {
   }
 
   private async settleClosed(): Promise<void> {
+    if (!this.deps.isQuiet() && Date.now() - this.settledAt < SETTLE_WITHIN_MS) return;
+    this.settledAt = Date.now();
     for (const { runId, execution } of await unsettledExecutions(this.deps.db, { finished: true })) {
       await this.attempt(runId, () => settle(this.deps, runId, execution));
     }

@@ -106,7 +106,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     const project = await projectPathOf(db, runId);
     if (project) await removeUnfinished(project, runId);
   };
-  const reconciler = new Reconciler({ db, client, replayer, forget, log, namespace });
+  const reconciler = new Reconciler({ db, client, replayer, forget, log, namespace, isQuiet: () => writer.isQuiet });
   void recover().catch((error: unknown) =>
     log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
   );
