@@ -6,8 +6,9 @@ import { applyFacts } from "../db/projection.js";
 /** The first fact of a burst is written at once, those that follow together after this time. */
 const BATCH_MS = 200;
 const FIRST_MS = 5;
-/** Each run that tells something adds this to everybody's wait. */
+/** Each run that has told something of late adds this to everybody's wait. */
 const SHARE_MS = 50;
+const OF_LATE_MS = 3_000;
 const BATCH_FACTS = 500;
 const QUIET_MS = 500;
 
@@ -80,14 +81,13 @@ export class NarrationWriter {
     }
     queue.draining = undefined;
     setTimeout(() => {
-      if (!queue.draining) this.queues.delete(key);
-    }, 2 * BATCH_MS).unref();
+      if (!queue.draining && Date.now() - queue.written >= OF_LATE_MS) this.queues.delete(key);
+    }, OF_LATE_MS).unref();
   }
 
   /** Wait for the rest of a burst; the longer, the more runs are telling. */
   private gather(queue: Queue): Promise<void> {
-    const telling = [...this.queues.values()].filter(({ draining }) => draining).length;
-    const due = queue.written + Math.max(BATCH_MS, telling * SHARE_MS) - Date.now();
+    const due = queue.written + Math.max(BATCH_MS, this.queues.size * SHARE_MS) - Date.now();
     return new Promise((resolve) => {
       queue.hurry = resolve;
       setTimeout(resolve, Math.max(FIRST_MS, due)).unref();
