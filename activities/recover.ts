@@ -114,7 +114,7 @@ async function giveBack(client: AsyncCompletionClient, execution: Execution, opt
 /** Processes that were to end with their worker, and were too busy to notice. */
 async function endOwned({ run_id, owner }: AbandonedFile, { graceMs, log }: RecoverOptions): Promise<void> {
   try {
-    await sweep({ LONGHAUL_RUN_ID: run_id, LONGHAUL_OWNER: ownerMark(owner) }, graceMs);
+    await sweep({ LONGHAUL_OWNER: ownerMark(owner) }, graceMs);
   } catch (error) {
     log?.("A process of a dead worker could not be ended.", { run_id, error });
   }

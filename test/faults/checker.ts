@@ -15,7 +15,7 @@ export interface SeenStep {
   name: string;
   status: StepStatus;
   output: unknown;
-  error: { type: string } | null;
+  error: { type: string; message: string } | null;
   attempts: { number: number; status: string }[];
 }
 
@@ -137,11 +137,16 @@ function sameOutput({ steps, expected }: RunEvidence): Finding[] {
   for (const [number, output] of expected) {
     const step = steps.find(({ step_number }) => step_number === number);
     if (!step) findings.push(found("I4", `step ${number} is missing`));
-    else if (step.status !== "completed") findings.push(found("I4", `step ${number} is ${step.status}`));
+    else if (step.status !== "completed") findings.push(found("I4", `step ${number} is ${step.status}${reason(step)}`));
     else if (JSON.stringify(step.output) !== JSON.stringify(output))
       findings.push(found("I4", `step ${number} gave ${JSON.stringify(step.output)}`));
   }
   return findings;
+}
+
+/** `: shell_failed: The command exited with code 3.` */
+function reason({ error }: SeenStep): string {
+  return error ? `: ${error.type}: ${error.message}` : "";
 }
 
 /** I5: once, or as often more as the step itself says that it may have acted. */
