@@ -45,11 +45,6 @@ export interface Evidence {
   leftovers: string[];
   /** Rows of the projection as it was and as it is after a rebuild, a line each; null: not compared. */
   rebuilt: { before: string[]; after: string[] } | null;
-  /**
-   * Pieces of steps' output that only one of the database and the runs' folders has; null: not compared. Output goes to
-   * both as it comes and nobody waits for it, so a kill may fall between the two. It is counted, and no finding.
-   */
-  outputDiffering: number | null;
   /** A run of 3 steps that was started after all faults; null: none was. */
   afterwards: { status: string; ms: number } | null;
 }
@@ -176,7 +171,7 @@ function inSequence({ events }: RunEvidence): Finding[] {
 }
 
 /** I9 */
-function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
+export function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
   if (before.length === 0) return [found("I9", "there was nothing to compare")];
   const [was, is] = [tally(before), tally(after)];
   return [
