@@ -145,7 +145,7 @@ describe("the artifact activity", () => {
     writeFileSync(join(tree, "out.txt"), "out");
     symlinkSync("/etc/passwd", join(tree, "link"));
     const journal = new Journal(join(folder, "journal"));
-    const artifact = createArtifactActivity({ journal, log: { append: () => {} } });
+    const artifact = createArtifactActivity({ journal, log: { append: async () => {} } });
     const ref = { ...run, project_id: "prj_1", workspace: { mode: "in_place" as const, path: tree, base_branch: null } };
     const keep = (input: Parameters<typeof artifact>[0]["input"]) =>
       runActivity(artifact, callOf(ref, input, { kind: "artifact" }));

@@ -27,7 +27,7 @@ beforeEach(async () => {
   deps = {
     home,
     journal: new Journal(join(project.folder, "journal")),
-    log: { append: () => {} },
+    log: { append: async () => {} },
     githubApiUrl: server.url,
     githubToken: "token",
     snapshotTree: async ({ run, step }) => snapshotTree(await openGit(run.workspace.path), run.run_id, step.number),

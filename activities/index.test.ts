@@ -22,7 +22,7 @@ beforeEach(() => {
   deps = {
     home,
     journal: new Journal(join(home, "journal")),
-    log: { append() {} },
+    log: { async append() {} },
     graceMs: 200,
     githubApiUrl: "http://127.0.0.1:1",
     loadCode: async () => null,

@@ -65,6 +65,8 @@ export interface AbandonedFile {
   file: string;
   /** The dead process. */
   owner: ProcessOwner;
+  /** Ids of all steps that it has begun. */
+  steps: string[];
   operations: Abandoned[];
 }
 
@@ -149,7 +151,9 @@ export class Journal {
         const records = await readRecords(file);
         const owner = records.find((record) => record.kind === "open")?.owner ?? this.ownerNamed(name);
         if (isAlive(owner)) continue;
-        left.push({ run_id: runId, file, owner, operations: unsettled(records, (await stat(file)).mtimeMs) });
+        const steps = new Set(records.flatMap((record) => (record.kind === "open" ? [record.step_id] : [])));
+        const operations = unsettled(records, (await stat(file)).mtimeMs);
+        left.push({ run_id: runId, file, owner, steps: [...steps], operations });
       }
     }
     return left;

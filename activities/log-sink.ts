@@ -23,46 +23,55 @@ export interface LogWriter extends LogSink {
 interface Piece {
   chunk: LogChunk;
   file: RunFile | undefined;
+  /** Of a line that stands for what was dropped: how much that was. */
+  bytes?: number | undefined;
+  /** Called when it is written, or never will be. */
+  done?: (() => void) | undefined;
 }
 
 const BATCH = 500;
 
 /**
- * Writes output to Postgres, where readers and live streams find it, and to the step's `events.jsonl` in the run's
- * folder, one chunk a line. Each is written as fast as it takes it. While one is away, output is held up to a limit;
- * past it the oldest is dropped, and a line in the log says how much.
+ * Writes output to the step's `events.jsonl` in the run's folder, one chunk a line, and from there to Postgres, where
+ * readers and live streams find it: what a killed worker leaves in one place only is in the file, and `keepMissingOutput`
+ * finds it there. While one is away, output is held up to a limit; past it the oldest is dropped, and a line in the log
+ * says how much.
  */
 export function createLogSink(db: Database, options: LogSinkOptions = {}): LogWriter {
   const { maxChars = 8 * 1024 * 1024, retryMs = 1_000, warn = () => {} } = options;
-  const queues = [
-    new Queue(maxChars, async (pieces) => {
-      try {
-        await appendLogChunks(
-          db,
-          pieces.map(({ chunk }) => chunk),
-        );
-      } catch (error) {
-        if (isUnavailable(error)) return retryMs;
-        warn("A piece of a log could not be kept in Postgres.", error);
-      }
-      return 0;
-    }),
-    new Queue(maxChars, async (pieces) => {
-      for (const [file, lines] of byFile(pieces)) {
-        const write = appendRunFile(file.project_path, file.run_id, file.path, lines);
-        await write.catch((error) =>
-          warn(`The log file ${file.path} of run ${file.run_id} could not be written; what is missing is in Postgres.`, error),
-        );
-      }
-      return 0;
-    }),
-  ];
+  const rows = new Queue(maxChars, async (pieces) => {
+    try {
+      await appendLogChunks(
+        db,
+        pieces.map(({ chunk }) => chunk),
+      );
+    } catch (error) {
+      if (isUnavailable(error)) return retryMs;
+      warn("A piece of a log could not be kept in Postgres.", error);
+    }
+    return 0;
+  });
+  const files = new Queue(maxChars, async (pieces) => {
+    for (const [file, lines] of byFile(pieces)) {
+      const write = appendRunFile(file.project_path, file.run_id, file.path, lines);
+      await write.catch((error) =>
+        warn(`The log file ${file.path} of run ${file.run_id} could not be written; what is missing is in Postgres.`, error),
+      );
+    }
+    rows.push(pieces.map(({ chunk, file, bytes }) => ({ chunk, file, bytes })));
+    return 0;
+  });
   return {
     append(chunks, file) {
-      for (const queue of queues) queue.push(chunks.map((chunk) => ({ chunk, file })));
+      return new Promise((done) => {
+        const last = chunks.length - 1;
+        if (last < 0) done();
+        files.push(chunks.map((chunk, i) => ({ chunk, file, done: i === last ? done : undefined })));
+      });
     },
     async flush(ms = 5_000) {
-      await Promise.race([Promise.all(queues.map((queue) => queue.drained())), sleep(ms, undefined, { ref: false })]);
+      const drained = files.drained().then(() => rows.drained());
+      await Promise.race([drained, sleep(ms, undefined, { ref: false })]);
     },
   };
 }
@@ -98,6 +107,7 @@ class Queue {
       this.chars -= chars;
       for (let wait = await this.write(batch); wait > 0; wait = await this.write(batch))
         await sleep(wait, undefined, { ref: false });
+      for (const { done } of batch) done?.();
     }
     this.working = undefined;
   }
@@ -106,13 +116,14 @@ class Queue {
     const { step_id, attempt, text } = piece.chunk;
     this.chars -= text.length;
     const key = `${step_id}:${attempt}`;
-    const bytes = (this.dropped.get(key)?.bytes ?? 0) + Buffer.byteLength(text);
+    const bytes = (this.dropped.get(key)?.bytes ?? 0) + (piece.bytes ?? Buffer.byteLength(text));
     this.dropped.set(key, { piece, bytes });
+    piece.done?.();
   }
 
   private markers(): Piece[] {
     const markers = [...this.dropped.values()].map(({ piece, bytes }): Piece => {
-      return { ...piece, chunk: { ...piece.chunk, stream: "log", level: "warn", text: marker(bytes) } };
+      return { file: piece.file, bytes, chunk: { ...piece.chunk, stream: "log", level: "warn", text: marker(bytes) } };
     });
     this.dropped.clear();
     for (const { chunk } of markers) this.chars += chunk.text.length;

@@ -47,7 +47,7 @@ test("operations of one step and attempt count on; another attempt begins at 0",
   const place = { run_id: "run_1", step_id: `run_1-${++count}`, attempt: 1 };
   const chunks: LogChunk[] = [];
   for (const attempt of [1, 1, 2]) {
-    const log = new LogStream({ append: (more) => void chunks.push(...more) }, { ...place, attempt });
+    const log = new LogStream({ append: async (more) => void chunks.push(...more) }, { ...place, attempt });
     log.write("log", "four");
     log.end();
   }
@@ -58,5 +58,5 @@ test("operations of one step and attempt count on; another attempt begins at 0",
 function stream() {
   const chunks: LogChunk[] = [];
   const place = { run_id: "run_1", step_id: `run_1-${++count}`, attempt: 1 };
-  return { chunks, log: new LogStream({ append: (more) => void chunks.push(...more) }, place) };
+  return { chunks, log: new LogStream({ append: async (more) => void chunks.push(...more) }, place) };
 }

@@ -4,8 +4,12 @@ import { cutAt, marker } from "./output-window.js";
 
 /** Where a step's output goes. It never fails, and never makes the command wait. */
 export interface LogSink {
-  /** @param file the step's `events.jsonl`, when there is one. */
-  append(chunks: LogChunk[], file?: RunFile): void;
+  /**
+   * Resolves when the chunks are in the file, or could not be written there.
+   *
+   * @param file the step's `events.jsonl`, when there is one.
+   */
+  append(chunks: LogChunk[], file?: RunFile): Promise<void>;
 }
 
 /** A file in a run's folder. */
@@ -48,6 +52,8 @@ export class LogStream {
   private tail: { stream: OutputStream; level: LogLevel; text: string }[] = [];
   private tailChars = 0;
   private omittedBytes = 0;
+  /** Of the last chunks; those before them are written earlier. */
+  private written: Promise<void> | undefined;
 
   constructor(
     private readonly sink: LogSink,
@@ -59,13 +65,18 @@ export class LogStream {
     this.take(stream, typeof data === "string" ? data : this.decoder(stream).write(data), level);
   }
 
-  /** Write what is left. Nothing may be written afterwards. */
-  end(): void {
+  /**
+   * Write what is left. Nothing may be written afterwards.
+   *
+   * @returns when all output is in its file; undefined when there was none.
+   */
+  end(): Promise<void> | undefined {
     for (const [stream, decoder] of this.decoders) this.take(stream, decoder.end(), stream === "stderr" ? "warn" : "info");
     if (this.omittedBytes > 0) this.put("log", marker(this.omittedBytes), "warn");
     for (const { stream, text, level } of this.tail) this.put(stream, text, level);
     this.tail = [];
     this.flush();
+    return this.written;
   }
 
   private decoder(stream: OutputStream): StringDecoder {
@@ -100,7 +111,8 @@ export class LogStream {
     else this.timer ??= setTimeout(() => this.flush(), BATCH_MS).unref();
   }
 
-  private flush(): void {
+  /** Write now what there is so far. */
+  flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.batch.length === 0) return;
@@ -111,7 +123,7 @@ export class LogStream {
     );
     this.batch = [];
     this.batchChars = 0;
-    this.sink.append(chunks, file);
+    this.written = this.sink.append(chunks, file);
   }
 
   private advance(chars: number): number {

@@ -22,7 +22,13 @@ const RUN = `run_perform${process.pid}`;
 
 beforeEach(() => {
   root = realpathSync(mkdtempSync(join(tmpdir(), "longhaul-perform-")));
-  deps = { journal: new Journal(join(root, "journal")), log: { append() {} }, heartbeatMs: 20, graceMs: 300, orphanMs: 300 };
+  deps = {
+    journal: new Journal(join(root, "journal")),
+    log: { async append() {} },
+    heartbeatMs: 20,
+    graceMs: 300,
+    orphanMs: 300,
+  };
   done = 0;
 });
 
@@ -122,6 +128,24 @@ describe("perform", { timeout: 20_000 }, () => {
 
     expect(beats.length).toBeGreaterThan(2);
     expect(beats.at(-1)).toEqual({ pid: 7 });
+  });
+
+  test("records an outcome once its output is in its file", async () => {
+    const order: string[] = [];
+    deps.log = {
+      async append(chunks) {
+        await sleep(100);
+        order.push(...chunks.map(({ text }) => text));
+      },
+    };
+    const { close } = deps.journal;
+    deps.journal.close = function (...args) {
+      order.push("recorded");
+      return close.apply(this, args);
+    };
+    await attempt(1, async ({ log }) => log.write("stdout", "said"));
+
+    expect(order).toEqual(["said", "recorded"]);
   });
 
   test("puts a large value into an artifact", async () => {

@@ -197,6 +197,7 @@ async function carryOut<Value>(
       graceMs,
     );
     clock.stop();
+    log.flush(); // on its way while the tree is looked at
     left.tree = (await options.tree?.().catch(noTree)) ?? left.tree;
     const kept = await withinHistory(run, step, value);
     if (kept.artifact) left.artifacts = [...(left.artifacts ?? []), kept.artifact];
@@ -207,7 +208,7 @@ async function carryOut<Value>(
     await sweep(marks, graceMs).catch((problem) => deps.warn?.("Something of a failed step could not be ended.", problem));
     thrown = signal.aborted ? signal.reason : error;
     if (thrown instanceof Interrupted) {
-      log.end();
+      void log.end();
       deps.journal.abandon(opening.record);
       return { failure: workerLost(thrown.message) };
     }
@@ -216,9 +217,10 @@ async function carryOut<Value>(
     }
     result = { failure: await bounded(call, describeFailure(thrown, trace())) };
   }
-  log.end();
+  const written = log.end();
   faultPoint("activity:done", step.number);
   result = deps.mask ? mapTexts(result, deps.mask) : result;
+  if (written) await written; // a recorded step has all its output
   try {
     await record(deps.journal, operation, result);
   } catch (error) {

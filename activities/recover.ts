@@ -17,6 +17,8 @@ export interface RecoverOptions {
   identity: string;
   /** Open runs besides those in the journal, whose next workflow task should not wait for a worker that is gone. */
   openRuns?: readonly Execution[] | undefined;
+  /** Brings into the database what a dead worker's steps have written and only the run's folder has. */
+  keepOutput?: ((runId: string, steps: readonly string[]) => Promise<void>) | undefined;
   log?: ((message: string, data: Record<string, unknown>) => void) | undefined;
   /** Between SIGTERM and SIGKILL for what dead workers left running. @default 5000 */
   graceMs?: number | undefined;
@@ -61,6 +63,10 @@ async function settleFile(
   recovered: Recovered,
 ): Promise<void> {
   let unsettled = 0;
+  const kept = options.keepOutput?.(file.run_id, file.steps).catch((error) => {
+    unsettled++;
+    options.log?.("What a dead worker's steps have written could not all be brought into the database.", { error });
+  });
   await endOwned(file, options);
   for (const operations of byExecution(file).values()) {
     const pending = await pendingOf(options.connection, options.namespace, executionOf(operations));
@@ -75,6 +81,7 @@ async function settleFile(
       }
     });
   }
+  await kept;
   if (unsettled === 0) await options.journal.settled(file);
 }
 
@@ -114,7 +121,7 @@ async function giveBack(client: AsyncCompletionClient, execution: Execution, opt
 /** Processes that were to end with their worker, and were too busy to notice. */
 async function endOwned({ run_id, owner }: AbandonedFile, { graceMs, log }: RecoverOptions): Promise<void> {
   try {
-    await sweep({ LONGHAUL_RUN_ID: run_id, LONGHAUL_OWNER: ownerMark(owner) }, graceMs);
+    await sweep({ LONGHAUL_OWNER: ownerMark(owner) }, graceMs);
   } catch (error) {
     log?.("A process of a dead worker could not be ended.", { run_id, error });
   }

@@ -24,7 +24,11 @@ beforeEach(() => {
   tree = join(root, "tree");
   mkdirSync(tree);
   chunks = [];
-  deps = { journal: new Journal(join(root, "journal")), log: { append: (more) => void chunks.push(...more) }, graceMs: 500 };
+  deps = {
+    journal: new Journal(join(root, "journal")),
+    log: { append: async (more) => void chunks.push(...more) },
+    graceMs: 500,
+  };
 });
 
 afterEach(async () => {

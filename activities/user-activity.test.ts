@@ -50,7 +50,7 @@ beforeEach(() => {
     home,
     journal: new Journal(join(home, "journal")),
     log: {
-      append(chunks) {
+      async append(chunks) {
         for (const { text } of chunks) output += text;
       },
     },

@@ -1,6 +1,7 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { GitProject, git, writeFile } from "../test/support/git-project.js";
 import { ensureBranch } from "./branch.js";
 import { openGit } from "./git-client.js";
@@ -108,6 +109,31 @@ describe("openWorkspace", () => {
     await openWorkspace(run, { root });
     expect(existsSync(join(run.workspace.path, "half.txt"))).toBe(false);
     expect(existsSync(join(run.workspace.path, "README.md"))).toBe(true);
+  });
+
+  test("makes anew what a git left that was killed while it made the tree", async () => {
+    const run = project.run();
+    const entry = join(project.path, ".git/worktrees/run_1");
+    project.git("worktree", "add", "--quiet", "--detach", run.workspace.path);
+    writeFileSync(join(entry, "locked"), "initializing");
+    rmSync(join(run.workspace.path, "README.md"));
+
+    expect(await openWorkspace(run, { root })).toMatchObject({ path: run.workspace.path, git: true });
+    expect(existsSync(join(run.workspace.path, "README.md"))).toBe(true);
+    expect(existsSync(join(entry, "locked"))).toBe(false);
+  });
+
+  test("ends a git that goes on making the tree after its worker died", async () => {
+    const run = project.run();
+    const late = join(run.workspace.path, "late.txt");
+    const command = `mkdir -p ${run.workspace.path}; while :; do echo late > ${late}; done`;
+    const env = { ...process.env, LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: "workspace" };
+    const orphan = spawn("bash", ["-c", command], { env, detached: true, stdio: "ignore" });
+    await vi.waitFor(() => expect(existsSync(late)).toBe(true), 10_000);
+
+    await openWorkspace(run, { root });
+    expect(orphan.signalCode).toBe("SIGTERM");
+    expect(git(run.workspace.path, "status", "--porcelain")).toBe("");
   });
 
   test("brings a deleted tree back from the newest snapshot: branch, commits and uncommitted changes", async () => {

@@ -1,4 +1,5 @@
-import { lstat, mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { appendFile, lstat, mkdir, readFile, realpath, rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import type { RunRef } from "../contract/activity.js";
 import { placeOfBranch } from "./branch.js";
@@ -7,6 +8,7 @@ import { withLock } from "./file-lock.js";
 import { type Git, type GitOptions, openGit } from "./git-client.js";
 import { currentBranch, findCommit, headCommit, resolveCommit } from "./git-refs.js";
 import { newestSnapshot, putTree } from "./snapshot.js";
+import { sweep } from "./sweep.js";
 import { readOwner, removeOwner, writeOwner } from "./workspace-owner.js";
 
 /** A run's tree as it is found or made. */
@@ -27,6 +29,10 @@ export interface OpenOptions extends GitOptions {
 }
 
 const RUNS_FOLDER = ".agent/workflows/executions/";
+/** What a git that makes a tree carries: one that outlives its worker is still at it when the next one comes. */
+const MAKING = "workspace";
+/** A git that is ended half-way does nothing worth waiting for. */
+const ENDING_MS = 1_000;
 
 /**
  * Make the run's tree, or find it: asked again it answers the same. A tree that has gone while the run is open is made anew
@@ -64,10 +70,14 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
       return describe(path, owner.base_commit, options);
     }
     // What lies there is half a tree that nobody finished, or what is left of one.
+    const marks = { ...options.marks, LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: MAKING };
+    await sweep({ LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: MAKING }, ENDING_MS);
+    const making = { ...options, marks };
+    const maker = await openGit(run.project_path, making);
     await rm(path, { recursive: true, force: true });
-    await project.run(["worktree", "prune"]);
-    const base = owner?.base_commit ?? (await baseCommit(project, run));
-    const git = mode === "worktree" ? await addWorktree(project, path, base, options) : await clone(project, run, base, options);
+    if (existsSync(join(folder, "worktrees", basename(path)))) await forgetWorktree(maker, path);
+    const base = owner?.base_commit ?? (await baseCommit(maker, run));
+    const git = mode === "worktree" ? await addWorktree(maker, path, base, making) : await clone(maker, run, base, making);
     if (owner) await bringBack(git, run.run_id);
     await writeOwner(path, { run_id: run.run_id, execution: options.execution ?? null, mode, base_commit: base });
     return describe(path, base, options);
@@ -90,7 +100,7 @@ export async function removeWorkspace(run: RunRef, options: OpenOptions & { keep
   }
   const project = await openGit(run.project_path, options).catch(() => null);
   if (!project || (await project.ask(["rev-parse", "--git-dir"])) === null) return;
-  await project.run(["worktree", "prune"]);
+  if (mode === "worktree") await forgetWorktree(project, path);
   if (options.keepSnapshots) return;
   const refs = await project.run(["for-each-ref", "--format=delete %(refname)", `refs/longhaul/${run.run_id}/`]);
   if (refs !== "") await project.run(["update-ref", "--stdin"], { input: `${refs}\n` });
@@ -116,6 +126,12 @@ async function baseCommit(project: Git, run: RunRef): Promise<string> {
   }
   const remote = await findCommit(project, `refs/remotes/origin/${base_branch}`);
   return (await findCommit(project, `refs/heads/${base_branch}`)) ?? remote ?? (await resolveCommit(project, base_branch));
+}
+
+/** Remove the repository's own entry of a tree that is gone; a git that was killed while it made one leaves it locked. */
+async function forgetWorktree(project: Git, path: string): Promise<void> {
+  await project.ask(["worktree", "unlock", path]);
+  await project.run(["worktree", "prune"]);
 }
 
 async function addWorktree(project: Git, path: string, base: string, options: GitOptions): Promise<Git> {
@@ -179,5 +195,5 @@ async function excludeRuns(gitFolder: string): Promise<void> {
   const text = await readFile(file, "utf8").catch(() => "");
   if (text.split("\n").includes(RUNS_FOLDER)) return;
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${RUNS_FOLDER}\n`);
+  await appendFile(file, `${text === "" || text.endsWith("\n") ? "" : "\n"}${RUNS_FOLDER}\n`);
 }

@@ -42,11 +42,16 @@ const OutputLine = z.object({
   at: z.string(),
 });
 
-/** The output of a run's steps, as the `events.jsonl` of their folders have it. */
-export async function readStepOutput(projectPath: string, runId: string): Promise<LogChunk[]> {
+/**
+ * The output of a run's steps, as the `events.jsonl` of their folders have it.
+ *
+ * @param steps numbers of the steps to look at; all, when it is left out.
+ */
+export async function readStepOutput(projectPath: string, runId: string, steps?: ReadonlySet<number>): Promise<LogChunk[]> {
   const folders = await readdir(join(runFolder(projectPath, runId), "logs")).catch((): string[] => []);
   const chunks: LogChunk[] = [];
   for (const folder of folders.sort()) {
+    if (steps && !steps.has(Number.parseInt(folder, 10))) continue;
     const text = await readRunFile(projectPath, runId, `logs/${folder}/events.jsonl`).catch(() => null);
     for (const line of parseLines(text ?? "")) {
       const chunk = OutputLine.safeParse(line);

@@ -13,6 +13,7 @@ import type { Fact } from "../contract/fact.js";
 import { recordAudit } from "../db/audit.js";
 import { openDatabase } from "../db/database.js";
 import { projectPathOf, unnarratedRuns, unsettledExecutions } from "../db/executions.js";
+import { keepMissingOutput } from "../db/missing-output.js";
 import { activitiesCodeOf } from "../db/registry.js";
 import { removeUnfinished } from "../db/run-folder.js";
 import { builtFile } from "../package-root.js";
@@ -43,6 +44,7 @@ const CACHED_RUNS = 200;
  */
 export async function runWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
   const { home, temporalNamespace: namespace } = config;
+  const born = new Date().toISOString();
   installRuntime(log);
   const dataConverter = { payloadCodecs: [await createPayloadCodec(home)] };
   const access = {
@@ -129,9 +131,15 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
       dataConverter,
       identity,
       openRuns,
+      keepOutput,
       log: (message, data) => log.info(data, message),
     });
     if (recovered.completed + recovered.failed > 0) log.info({ ...recovered }, "settled what an earlier worker had left");
+  }
+
+  async function keepOutput(runId: string, steps: readonly string[]): Promise<void> {
+    const projectPath = await projectPathOf(db, runId);
+    if (projectPath) await keepMissingOutput(db, { runId, projectPath, steps, before: born });
   }
 
   async function audit(fact: Fact & { type: "forgery.refused" }): Promise<void> {

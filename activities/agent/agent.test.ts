@@ -141,7 +141,7 @@ beforeEach(() => {
   deps = {
     home: join(root, "home"),
     journal: new Journal(join(root, "journal")),
-    log: { append: (more) => void chunks.push(...more) },
+    log: { append: async (more) => void chunks.push(...more) },
     graceMs: 1_000,
   };
 });

@@ -40,7 +40,6 @@ function sound(): Evidence {
     processes: [],
     leftovers: [],
     rebuilt: { before: ["run r", "step 1"], after: ["run r", "step 1"] },
-    outputDiffering: 0,
     afterwards: { status: "completed", ms: 900 },
   };
 }

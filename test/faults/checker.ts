@@ -15,7 +15,7 @@ export interface SeenStep {
   name: string;
   status: StepStatus;
   output: unknown;
-  error: { type: string } | null;
+  error: { type: string; message: string } | null;
   attempts: { number: number; status: string }[];
 }
 
@@ -45,11 +45,6 @@ export interface Evidence {
   leftovers: string[];
   /** Rows of the projection as it was and as it is after a rebuild, a line each; null: not compared. */
   rebuilt: { before: string[]; after: string[] } | null;
-  /**
-   * Pieces of steps' output that only one of the database and the runs' folders has; null: not compared. Output goes to
-   * both as it comes and nobody waits for it, so a kill may fall between the two. It is counted, and no finding.
-   */
-  outputDiffering: number | null;
   /** A run of 3 steps that was started after all faults; null: none was. */
   afterwards: { status: string; ms: number } | null;
 }
@@ -137,11 +132,16 @@ function sameOutput({ steps, expected }: RunEvidence): Finding[] {
   for (const [number, output] of expected) {
     const step = steps.find(({ step_number }) => step_number === number);
     if (!step) findings.push(found("I4", `step ${number} is missing`));
-    else if (step.status !== "completed") findings.push(found("I4", `step ${number} is ${step.status}`));
+    else if (step.status !== "completed") findings.push(found("I4", `step ${number} is ${step.status}${reason(step)}`));
     else if (JSON.stringify(step.output) !== JSON.stringify(output))
       findings.push(found("I4", `step ${number} gave ${JSON.stringify(step.output)}`));
   }
   return findings;
+}
+
+/** `: shell_failed: The command exited with code 3.` */
+function reason({ error }: SeenStep): string {
+  return error ? `: ${error.type}: ${error.message}` : "";
 }
 
 /** I5: once, or as often more as the step itself says that it may have acted. */
@@ -171,7 +171,7 @@ function inSequence({ events }: RunEvidence): Finding[] {
 }
 
 /** I9 */
-function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
+export function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
   if (before.length === 0) return [found("I9", "there was nothing to compare")];
   const [was, is] = [tally(before), tally(after)];
   return [

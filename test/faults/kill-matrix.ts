@@ -57,7 +57,6 @@ try {
     `Seed ${values.seed}: ${workerKills + treeKills} kills (${workerKills} of the worker, ${treeKills} of everything), ${runs} runs, ${steps} steps. ` +
       `Lost ${count("I1", "I2", "I3", "I4", "I5", "I6") - outside}, repeated outside the window ${outside}, repeated inside it ${repeated} ` +
       `(${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("I7", "I8", "I9", "I10")}. ` +
-      `Pieces of output that only the database or only the folder has: ${result.outputDiffering}. ` +
       `Went on after ${seconds(median)} (median), ${seconds(times.at(-1) ?? 0)} (longest).`,
   );
   sound = findings.length === 0;

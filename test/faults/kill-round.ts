@@ -32,8 +32,6 @@ export interface KillRoundResult {
   repeated: number;
   /** Milliseconds from each kill until steps are done again that cannot be left over from before. */
   recoveries: number[];
-  /** See `Evidence`. */
-  outputDiffering: number;
   findings: Finding[];
 }
 
@@ -100,7 +98,6 @@ export async function killRound(harness: Harness, options: KillRoundOptions): Pr
     stepsWithLostAttempts: lostIn.length,
     repeated: told.reduce((sum, run) => sum + (run.counter ?? []).length - new Set(run.counter).size, 0),
     recoveries,
-    outputDiffering: evidence.outputDiffering ?? 0,
     findings: check(evidence),
   };
 }

@@ -14,7 +14,7 @@ Runtime.install({ logger: new DefaultLogger("ERROR") });
 
 const journal = new Journal(join(home, "journal"));
 const dataConverter = { payloadCodecs: [await createPayloadCodec(home)] };
-const deps = { journal, log: { append() {} }, heartbeatMs: 1000, graceMs: 300 };
+const deps = { journal, log: { async append() {} }, heartbeatMs: 1000, graceMs: 300 };
 const worker = await Worker.create({
   connection: await NativeConnection.connect({ address }),
   taskQueue,
