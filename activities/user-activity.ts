@@ -49,8 +49,8 @@ export function createUserActivity(deps: UserActivityDeps): {
   const userActivity = (call: Call<UserActivityInput>) => {
     const { run, input } = call;
     return perform(deps, `activity ${input.name}`, call, {}, async (work) => {
-      const code = await codeFile(join(deps.home, "code"), input.hash, deps.loadCode);
       const folder = join(deps.home, "code");
+      const code = () => codeFile(folder, input.hash, deps.loadCode);
       const crew = crews.get(input.hash) ?? new Crew(deps, code, folder, all, () => crews.delete(input.hash));
       crews.set(input.hash, crew);
       return crew.call({
@@ -84,7 +84,8 @@ class Crew {
 
   constructor(
     private readonly deps: UserActivityDeps,
-    private readonly code: string,
+    /** The file that a new process loads. */
+    private readonly code: () => Promise<string>,
     private readonly cwd: string,
     /** Every living process, of all crews. */
     private readonly all: Set<ActivityProcess>,
@@ -112,12 +113,17 @@ class Crew {
     }
   }
 
-  private start(): ActivityProcess {
+  private async start(): Promise<ActivityProcess> {
     this.size++;
+    const code = await this.code().catch((error: unknown) => {
+      this.left();
+      this.turns.shift()?.();
+      throw error;
+    });
     const owner = ownerMark(thisProcess());
     const process = new ActivityProcess({
       program: this.deps.activityProgram ?? fileURLToPath(new URL("./user-activity-child.js", import.meta.url)),
-      code: this.code,
+      code,
       cwd: this.cwd,
       marks: { LONGHAUL_OWNER: owner, LONGHAUL_OPERATION: `activities:${owner}:${++started}` },
       graceMs: this.deps.graceMs ?? GRACE_MS,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
+import { lstat, mkdir, open, readdir, realpath, rename, rm } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
 
 const EXECUTIONS = ".agent/workflows/executions";
 
@@ -129,12 +129,24 @@ export async function placeOf(projectPath: string, runId: string, path: string):
   if (names.some((name) => name === "" || name === "." || name === ".." || name.includes(sep))) {
     throw new Error(`${path} is not a path inside a run's folder.`);
   }
+  const place = join(projectPath, ...names);
+  if (await isThere(projectPath, dirname(place))) return place;
   let folder = projectPath;
   for (const name of names.slice(0, -1)) {
     folder = join(folder, name);
     await ensureFolder(folder);
   }
-  return join(folder, names.at(-1) ?? "");
+  return place;
+}
+
+/** Whether the folder is there and no part of its path below the project is a link. */
+async function isThere(projectPath: string, folder: string): Promise<boolean> {
+  try {
+    const [project, found] = await Promise.all([realpath(projectPath), realpath(folder)]);
+    return found === join(project, relative(projectPath, folder));
+  } catch {
+    return false;
+  }
 }
 
 async function ensureFolder(folder: string): Promise<void> {
