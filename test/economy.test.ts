@@ -34,7 +34,13 @@ test("a step that works on the run's tree costs one, too; the tree itself costs 
 test("each step is labelled for Temporal's own page, under the workflow's own name", async () => {
   const run = await stack.start(
     `import { defineWorkflow } from "longhaul";
-     export default defineWorkflow({ name: "labelled", async execute(ctx) { await ctx.shell("echo hello", { name: "greet" }); } });`,
+     export default defineWorkflow({ name: "labelled", async execute(ctx) {
+       await ctx.shell("echo hello", { name: "greet" });
+       await ctx.run("deliver", async () => {
+         await ctx.shell("true");
+         await ctx.files.exists("README.md");
+       });
+     } });`,
   );
   await run.finished();
 
@@ -43,7 +49,7 @@ test("each step is labelled for Temporal's own page, under the workflow's own na
   const labels = (events ?? [])
     .filter((event) => event.activityTaskScheduledEventAttributes)
     .map((event) => JSON.parse(Buffer.from(event.userMetadata?.summary?.data ?? []).toString()));
-  expect(labels).toEqual(["workspace", "greet: echo hello", "close"]);
+  expect(labels).toEqual(["workspace", "greet: echo hello", "deliver: true", "deliver: README.md", "close"]);
   expect((await handle.describe()).type).toBe("labelled");
 });
 

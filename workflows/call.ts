@@ -3,16 +3,21 @@ import type { StepOptions } from "../sdk/context.js";
 import type { Engine, Place } from "./engine.js";
 import { activitiesFor } from "./proxies.js";
 
-/** Do something to the run's tree, which is made first if it is not there. */
+/** What an activity's bar says on Temporal's page: the step it works for, and on what. */
+export function label({ step }: Place, detail: string): string {
+  return step.key === detail ? detail : `${step.key}: ${detail}`;
+}
+
+/** Do something to the run's tree, which is made first if it is not there. Its bar says `detail` after the step's key. */
 export async function onTree<Value>(
   engine: Engine,
   place: Place,
   options: StepOptions,
-  summary: string,
+  detail: string,
   act: (activities: ReturnType<typeof activitiesFor>, call: <Input>(input: Input) => Call<Input>) => Promise<Outcome<Value>>,
 ): Promise<Outcome<Value>> {
   await engine.workspace();
-  return act(activitiesFor(summary, options), (input) => call(engine, place, options, input));
+  return act(activitiesFor(label(place, detail), options), (input) => call(engine, place, options, input));
 }
 
 /** The argument of an activity that works for this step's try. */

@@ -18,12 +18,12 @@ export function filesContext(engine: Engine): Files {
   ) {
     const key = options.name ?? `files-${verb}`;
     return engine.step({ kind: "files", key, options, input: { path, ...more } }, (place) =>
-      onTree(engine, place, options, `${key}: ${path}`, act),
+      onTree(engine, place, options, path, act),
     );
   }
 
   function look<Value>(verb: string, path: string, act: Act<Value>): Promise<Value> {
-    return engine.read(`files-${verb}`, (place) => onTree(engine, place, {}, `files ${verb}: ${path}`, act));
+    return engine.read(`files ${verb}`, (place) => onTree(engine, place, {}, path, act));
   }
 
   return {

@@ -24,7 +24,7 @@ export function gitContext(engine: Engine): Git {
   ): Promise<Value> {
     const key = options.name ?? `git-${verb}`;
     return engine.step({ kind: "git", key, options, input: { ...input } as JsonObject }, (place) =>
-      onTree(engine, place, options, `${key}: ${subject}`, act),
+      onTree(engine, place, options, subject, act),
     );
   }
 
@@ -39,7 +39,7 @@ export function gitContext(engine: Engine): Git {
     what: string,
     act: (activities: GitActivities, call: <Input>(input: Input) => Call<Input>) => Promise<Outcome<Value>>,
   ): Promise<Value> {
-    return engine.read(`git-${what}`, (place) => onTree(engine, place, {}, `git ${what}`, act));
+    return engine.read(`git ${what}`, (place) => onTree(engine, place, {}, what, act));
   }
 
   return {

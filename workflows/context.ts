@@ -18,7 +18,7 @@ import type {
   WorkflowContext,
 } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
-import { call, defined, onTree } from "./call.js";
+import { call, defined, label, onTree } from "./call.js";
 import { filesContext } from "./context-files.js";
 import { gitContext } from "./context-git.js";
 import type { Engine, StepPlan } from "./engine.js";
@@ -38,7 +38,7 @@ export function createContext(engine: Engine): AnyContext {
     const key = options.name ?? keyOf(command);
     const input = { command, ...defined({ cwd, allowFailure }), ...(env ? { env: Object.keys(env) } : {}) };
     return engine.step({ kind: "shell", key, options: rest, input }, (place) =>
-      onTree(engine, place, rest, `${key}: ${command}`, (activities, call) =>
+      onTree(engine, place, rest, command, (activities, call) =>
         activities.shell(call({ command, ...defined({ cwd, env, allowFailure }) })),
       ),
     );
@@ -65,7 +65,7 @@ export function createContext(engine: Engine): AnyContext {
     const input = { prompt, ...defined({ model, permission, systemPrompt, maxTurns, schema, session }) };
     const shown = { provider, ...input } as JsonObject; // options are JSON by their types
     return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>
-      onTree(engine, place, rest, `${key}: ${provider}`, (activities, call) =>
+      onTree(engine, place, rest, place.step.key === key ? provider : `${key} (${provider})`, (activities, call) =>
         activities.agent(call({ provider, name: key, ...input, ...defined({ env }) })),
       ),
     );
@@ -139,7 +139,7 @@ export function createContext(engine: Engine): AnyContext {
     }
     const given = asJson(args, name) as Json[];
     return engine.step({ kind: "activity", key: name, options, input: given }, (place) =>
-      activitiesFor(name, options).userActivity(call(engine, place, options, { hash, name, args: given })),
+      activitiesFor(label(place, name), options).userActivity(call(engine, place, options, { hash, name, args: given })),
     );
   }
 
@@ -224,9 +224,7 @@ function artifact(engine: Engine, name: string, options: ArtifactOptions): Promi
   return engine.step({ kind: "artifact", key: options.name ?? name, options: rest, input: shown }, async (place) => {
     const work = (activities: ReturnType<typeof activitiesFor>) =>
       activities.artifact(call(engine, place, rest, { ...input, step_id: place.step.id }));
-    return path === undefined
-      ? work(activitiesFor(`artifact: ${name}`, rest))
-      : onTree(engine, place, rest, `artifact: ${name}`, work);
+    return path === undefined ? work(activitiesFor(label(place, name), rest)) : onTree(engine, place, rest, name, work);
   });
 }
 
