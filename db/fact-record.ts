@@ -129,7 +129,8 @@ export function keepCheckpoint(rows: RunRows, fact: Told<"checkpoint.created">):
 /** A line of the run's log. One that warns is a comment too, so that nobody has to look for it. */
 export function keepLogLine(rows: RunRows, fact: Told<"log">, again: boolean): void {
   const { run_id, level, text, step_id, attempt, at } = fact;
-  if (!again) rows.logChunks.push({ run_id, step_id, attempt, stream: "log", level, offset: 0, text, at });
+  const line = text.endsWith("\n") ? text : `${text}\n`; // a line of its own among pieces of output
+  if (!again) rows.logChunks.push({ run_id, step_id, attempt, stream: "log", level, offset: 0, text: line, at });
 
   const id = logCommentId(fact, level);
   if (id)

@@ -64,5 +64,12 @@ export async function progressOf(db: Database, chunkIds: number[]): Promise<Prog
 
 function toLine(row: typeof logChunks.$inferSelect): LogLine {
   const { at, level, stepId, attempt, stream, text } = row;
-  return { at: iso(at), level, step_id: stepId, attempt: stepId === null ? null : attempt, stream, text };
+  return {
+    at: iso(at),
+    level,
+    step_id: stepId,
+    attempt: stepId === null ? null : attempt,
+    stream,
+    text: stream === "log" ? text.replace(/\n$/, "") : text,
+  };
 }

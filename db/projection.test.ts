@@ -117,8 +117,8 @@ describe("facts in order", () => {
       ["agent", "Please look at a.ts"],
     ]);
     expect(lines.map(({ level, text }) => [level, text])).toEqual([
-      ["info", "looking around"],
-      ["warn", "two tests were skipped"],
+      ["info", "looking around\n"],
+      ["warn", "two tests were skipped\n"],
     ]);
   });
 

@@ -63,9 +63,9 @@ test("the output of steps is taken from the run folder, in its place among the l
 
   expect((await readLogChunks(db, "run_o")).map(({ text }) => text)).toEqual([
     "early",
-    "looking around",
+    "looking around\n",
     "later",
-    "two tests were skipped",
+    "two tests were skipped\n",
   ]);
 });
 

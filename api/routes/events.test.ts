@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FactBody } from "../../contract/fact.js";
 import { appendLogChunks } from "../../db/log-chunks.js";
 import { applyFacts } from "../../db/projection.js";
@@ -167,6 +167,12 @@ describe("clients that take nothing", () => {
 });
 
 describe("the stream of all runs", () => {
+  // What is told waits for older transactions to end, those of other test files on the same server included.
+  beforeEach(async () => {
+    const { rows } = await api.db.pool.query("select count(*)::int as told from mirror.events");
+    await expect.poll(async () => (await follow("/api/events?follow=false").ended).length).toBe(rows[0].told);
+  });
+
   test("goes on after a place that it gave out", async () => {
     const before = await follow("/api/events?follow=false").ended;
     const place = before.at(-1)?.id ?? "0-0";
