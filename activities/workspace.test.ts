@@ -128,7 +128,7 @@ describe("openWorkspace", () => {
     const run = project.run();
     const late = join(run.workspace.path, "late.txt");
     const command = `mkdir -p ${run.workspace.path}; while :; do echo late > ${late}; done`;
-    const env = { ...process.env, LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: "workspace" };
+    const env = { ...process.env, LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: `workspace:${run.workspace.path}` };
     const orphan = spawn("bash", ["-c", command], { env, detached: true, stdio: "ignore" });
     await vi.waitFor(() => expect(existsSync(late)).toBe(true), 10_000);
 

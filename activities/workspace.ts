@@ -30,8 +30,6 @@ export interface OpenOptions extends GitOptions {
 
 /** Ours in a tree: the folders of runs, and what a worker that was killed while it wrote a file has left (`files.ts`). */
 const NOT_THE_WORK = [".agent/workflows/executions/", ".longhaul-*.tmp"];
-/** What a git that makes a tree carries: one that outlives its worker is still at it when the next one comes. */
-const MAKING = "workspace";
 /** A git that is ended half-way does nothing worth waiting for. */
 const ENDING_MS = 1_000;
 
@@ -71,9 +69,9 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
       return describe(path, owner.base_commit, options);
     }
     // What lies there is half a tree that nobody finished, or what is left of one.
-    const marks = { ...options.marks, LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: MAKING };
-    await sweep({ LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: MAKING }, ENDING_MS);
-    const making = { ...options, marks };
+    const mark = { LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: `workspace:${path}` };
+    await sweep(mark, ENDING_MS); // a git that has outlived its worker is still at it
+    const making = { ...options, marks: { ...options.marks, ...mark } };
     const maker = await openGit(run.project_path, making);
     await rm(path, { recursive: true, force: true });
     if (existsSync(join(folder, "worktrees", basename(path)))) await forgetWorktree(maker, path);
