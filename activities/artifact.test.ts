@@ -157,6 +157,10 @@ describe("the artifact activity", () => {
       mime_type: "text/markdown",
     });
     await expect(keep({ name: "x" })).rejects.toMatchObject({ type: "invalid_input" });
+    await expect(keep({ name: "x", content: "", type: "report" as "document" })).rejects.toMatchObject({
+      type: "invalid_input",
+      message: expect.stringContaining("screenshot, log_file"),
+    });
     await expect(keep({ name: "x", path: "link" })).rejects.toMatchObject({ type: "invalid_path" });
     await expect(keep({ name: "x", path: "none" })).rejects.toMatchObject({ type: "file_missing" });
     await journal.stop();

@@ -1,5 +1,5 @@
 import type { Call, Outcome } from "../contract/activity.js";
-import type { ArtifactRow, ArtifactType, FileType } from "../contract/artifact.js";
+import { type ArtifactRow, ArtifactType, FileType } from "../contract/artifact.js";
 import type { Json } from "../contract/json.js";
 import { storeArtifact } from "./artifact-store.js";
 import { StepFailure } from "./failure.js";
@@ -29,11 +29,19 @@ export function createArtifactActivity(deps: TreeDeps): (call: Call<ArtifactInpu
     performOnTree(deps, "keeping the artifact", call, { writes: false }, async (work) => {
       const { run, step, input } = call;
       const { name, type, file_type, mime_type, metadata } = input;
+      refuseUnknown("type", type, ArtifactType);
+      refuseUnknown("fileType", file_type, FileType);
       const source = await sourceOf(call);
       const row = await storeArtifact(run, { name, step, source, type, file_type, mime_type, metadata });
       work.left.artifacts = [row];
       return row;
     });
+}
+
+/** Types of a workflow's file are looked at, but hold nothing up. */
+function refuseUnknown(what: string, value: unknown, known: typeof ArtifactType | typeof FileType): void {
+  if (value === undefined || known.safeParse(value).success) return;
+  throw new StepFailure("invalid_input", `An artifact's ${what} is one of ${known.options.join(", ")}, and not ${value}.`);
 }
 
 async function sourceOf({ run, input }: Call<ArtifactInput>): Promise<{ content: string } | { file: string }> {

@@ -183,6 +183,7 @@ function decode(content: string, encoding: FileEncoding): Buffer {
   return Buffer.from(content, "base64");
 }
 
+/** What a crash leaves of it no commit takes: `workspace.ts` has git pass it by. */
 async function replaceFile(file: string, path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = join(dirname(file), `.longhaul-${randomBytes(6).toString("hex")}.tmp`);
   try {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { GitProject, git, writeFile } from "../test/support/git-project.js";
 import { ensureBranch } from "./branch.js";
+import { commit } from "./commit.js";
 import { openGit } from "./git-client.js";
 import { snapshotTree } from "./snapshot.js";
 import { openWorkspace, removeWorkspace } from "./workspace.js";
@@ -127,7 +128,7 @@ describe("openWorkspace", () => {
     const run = project.run();
     const late = join(run.workspace.path, "late.txt");
     const command = `mkdir -p ${run.workspace.path}; while :; do echo late > ${late}; done`;
-    const env = { ...process.env, LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: "workspace" };
+    const env = { ...process.env, LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: `workspace:${run.workspace.path}` };
     const orphan = spawn("bash", ["-c", command], { env, detached: true, stdio: "ignore" });
     await vi.waitFor(() => expect(existsSync(late)).toBe(true), 10_000);
 
@@ -135,6 +136,19 @@ describe("openWorkspace", () => {
     expect(orphan.signalCode).toBe("SIGTERM");
     expect(git(run.workspace.path, "status", "--porcelain")).toBe("");
   });
+
+  test.each(["worktree", "clone", "in_place"] as const)(
+    "has git pass by what a worker leaves that was killed while it wrote a file (%s)",
+    async (mode) => {
+      const run = project.run("run_1", mode);
+      const { path } = await openWorkspace(run, { root });
+      writeFile(join(path, "src", ".longhaul-0123456789ab.tmp"), "half");
+      writeFile(join(path, "src", "whole.txt"), "whole");
+      const committed = await commit(await openGit(path), { message: "Work" }, { step: "run_1/1", several: false });
+
+      expect(git(path, "show", "--format=", "--name-only", committed.sha)).toBe("src/whole.txt");
+    },
+  );
 
   test("brings a deleted tree back from the newest snapshot: branch, commits and uncommitted changes", async () => {
     const run = project.run();

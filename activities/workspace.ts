@@ -28,9 +28,8 @@ export interface OpenOptions extends GitOptions {
   execution?: string | undefined;
 }
 
-const RUNS_FOLDER = ".agent/workflows/executions/";
-/** What a git that makes a tree carries: one that outlives its worker is still at it when the next one comes. */
-const MAKING = "workspace";
+/** Ours in a tree: the folders of runs, and what a worker that was killed while it wrote a file has left (`files.ts`). */
+const NOT_THE_WORK = [".agent/workflows/executions/", ".longhaul-*.tmp"];
 /** A git that is ended half-way does nothing worth waiting for. */
 const ENDING_MS = 1_000;
 
@@ -58,7 +57,7 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
     const why = `${run.project_path} is no git repository, and a ${mode} needs one.`;
     throw new StepFailure("not_a_repository", `${why} Run "git init" and commit there, or run with workspace "in_place".`);
   }
-  await excludeRuns(folder);
+  await excludeOurs(folder);
   await insideRoot(path, options.root);
   return withLock(`${folder}/longhaul-worktrees.lock`, async () => {
     const owner = await readOwner(path);
@@ -70,9 +69,9 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
       return describe(path, owner.base_commit, options);
     }
     // What lies there is half a tree that nobody finished, or what is left of one.
-    const marks = { ...options.marks, LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: MAKING };
-    await sweep({ LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: MAKING }, ENDING_MS);
-    const making = { ...options, marks };
+    const mark = { LONGHAUL_RUN_ID: run.run_id, LONGHAUL_OPERATION: `workspace:${path}` };
+    await sweep(mark, ENDING_MS); // a git that has outlived its worker is still at it
+    const making = { ...options, marks: { ...options.marks, ...mark } };
     const maker = await openGit(run.project_path, making);
     await rm(path, { recursive: true, force: true });
     if (existsSync(join(folder, "worktrees", basename(path)))) await forgetWorktree(maker, path);
@@ -108,7 +107,7 @@ export async function removeWorkspace(run: RunRef, options: OpenOptions & { keep
 
 async function openInPlace(run: RunRef, project: Git, folder: string | null, options: OpenOptions): Promise<Workspace> {
   if (folder === null) return { path: run.workspace.path, base_commit: null, branch: null, git: false };
-  await excludeRuns(folder);
+  await excludeOurs(folder);
   return describe(run.workspace.path, await headCommit(project), options);
 }
 
@@ -145,7 +144,7 @@ async function clone(project: Git, run: RunRef, base: string, options: GitOption
   await mkdir(dirname(path), { recursive: true });
   await project.run(["clone", "--quiet", "--local", "--no-checkout", "--", run.project_path, path]);
   const git = await openGit(path, options);
-  await excludeRuns(join(path, ".git"));
+  await excludeOurs(join(path, ".git"));
   const origin = await project.ask(["config", "--get", "remote.origin.url"]);
   if (origin) await git.run(["remote", "set-url", "origin", origin]);
   const repository = await project.ask(["config", "--get", "longhaul.repository"]);
@@ -190,10 +189,11 @@ async function insideRoot(path: string, root: string): Promise<void> {
   }
 }
 
-async function excludeRuns(gitFolder: string): Promise<void> {
+async function excludeOurs(gitFolder: string): Promise<void> {
   const file = join(gitFolder, "info", "exclude");
   const text = await readFile(file, "utf8").catch(() => "");
-  if (text.split("\n").includes(RUNS_FOLDER)) return;
+  const missing = NOT_THE_WORK.filter((pattern) => !text.split("\n").includes(pattern));
+  if (missing.length === 0) return;
   await mkdir(dirname(file), { recursive: true });
-  await appendFile(file, `${text === "" || text.endsWith("\n") ? "" : "\n"}${RUNS_FOLDER}\n`);
+  await appendFile(file, `${text === "" || text.endsWith("\n") ? "" : "\n"}${missing.join("\n")}\n`);
 }

@@ -1,4 +1,4 @@
-import { execFileSync, fork } from "node:child_process";
+import { execFileSync, fork, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -136,8 +136,22 @@ describe("Claude Code", { timeout: 30_000 }, () => {
     expect(isAlive(shell)).toBe(false);
   });
 
+  test("ends nothing any more once a stopped turn is over", async () => {
+    const stop = new AbortController();
+    const running = claude("[[shell echo $$ > pid.txt; sleep 60]]", { permission: "bypassPermissions", signal: stop.signal });
+    await until(() => existsSync(join(tree, "pid.txt")) && read("pid.txt") !== "");
+    stop.abort();
+    await running;
+    const next = spawn("sleep", ["300"], { env: { ...process.env, ...request("").marks }, detached: true, stdio: "ignore" });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+
+    expect(isAlive(next.pid ?? 0)).toBe(true);
+    next.kill("SIGKILL");
+  });
+
   test("goes on with an earlier session when told its id", async () => {
     const first = await claude("[[say one]]");
+    expect(first).toMatchObject({ status: "completed", text: "one" });
     const second = await claude("[[say two]]", { lineage: "run_1-2/1", resume: first.sessionId });
 
     expect(second).toMatchObject({ sessionId: first.sessionId, text: "two" });

@@ -113,8 +113,9 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   const plan: { text?: string } = {};
   const aborted = new AbortController();
   let record: { ended(): void } | undefined;
+  let stopped: Promise<void> | undefined;
   const stop = () => {
-    sweep(own, GRACE_MS).then(
+    stopped = sweep(own, GRACE_MS).then(
       () => aborted.abort(),
       () => aborted.abort(),
     );
@@ -146,6 +147,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
     trouble = error;
   } finally {
     request.signal.removeEventListener("abort", stop);
+    await stopped; // it would take the next turn's processes for ours
     await sweep(own, GRACE_MS); // what an agent started does not outlive its turn
     record?.ended();
   }

@@ -73,8 +73,8 @@ export default defineWorkflow({
 };
 
 /** Put all of them where the project's definitions are looked for. */
-export function writeDefinitions(project: string): void {
+export function writeDefinitions(project: string, definitions: Readonly<Record<string, string>>): void {
   const folder = join(project, ".agent/workflows/definitions");
   mkdirSync(folder, { recursive: true });
-  for (const [name, source] of Object.entries(DEFINITIONS)) writeFileSync(join(folder, `${name}.ts`), source);
+  for (const [name, source] of Object.entries(definitions)) writeFileSync(join(folder, `${name}.ts`), source);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,6 +17,8 @@ export interface HarnessOptions {
   folder: string;
   /** Temporal and Postgres in the test's own hands: nobody else starts them again. Left out: the supervisor has them. */
   ownServers?: boolean;
+  /** Source texts by name. @default DEFINITIONS */
+  definitions?: Readonly<Record<string, string>>;
   log?: (line: string) => void;
 }
 
@@ -48,7 +51,12 @@ export class Harness {
     public stack: Stack,
   ) {}
 
-  static async start({ folder, ownServers = false, log = () => {} }: HarnessOptions): Promise<Harness> {
+  static async start({
+    folder,
+    ownServers = false,
+    definitions = DEFINITIONS,
+    log = () => {},
+  }: HarnessOptions): Promise<Harness> {
     const home = join(folder, "home");
     const orders = join(folder, "fault");
     mkdirSync(join(folder, "counters"));
@@ -69,11 +77,11 @@ export class Harness {
       stack = await startStack(readConfig(env), options);
       const client = new FaultClient(stack.url, stack.token ?? "");
       const path = await makeRepository(folder);
-      writeDefinitions(path);
+      writeDefinitions(path, definitions);
       const { body } = await client.insist("POST", "/api/projects", { body: { path } });
       const project = { id: body.data.id, path };
       const harness = new Harness(folder, home, env, orders, options, project, client, servers, stack);
-      for (const name of Object.keys(DEFINITIONS)) await harness.discovered(name);
+      for (const name of Object.keys(definitions)) await harness.discovered(name);
       return harness;
     } catch (error) {
       await stack?.stop();
@@ -94,13 +102,10 @@ export class Harness {
     return this.begin("one-command", { command }, { counter: null, steps: 1 });
   }
 
-  private async begin(
-    workflow: string,
-    input: object,
-    { counter, steps }: Pick<WatchedRun, "counter" | "steps">,
-  ): Promise<WatchedRun> {
+  /** Start a run and follow its events. */
+  async begin(workflow: string, input: object, { counter, steps }: Pick<WatchedRun, "counter" | "steps">): Promise<WatchedRun> {
     // One key for all tries: the API may fall before it answers.
-    const headers = { "idempotency-key": `${this.project.id}-${this.runs.length}-${Date.now()}` };
+    const headers = { "idempotency-key": randomUUID() };
     const body = { workflow, project_id: this.project.id, input };
     const { body: answer } = await this.client.insist("POST", "/api/runs", { body, headers });
     const run = { id: answer.data.id, workflow, counter, steps, stream: this.client.follow(answer.data.id) };

@@ -1,8 +1,8 @@
 // `npm run kills`: `kill -9` of worker or everything at seeded moments; says what was lost and what was done twice.
 import { parseArgs } from "node:util";
-import { startModelServer } from "../../local/model-server.js";
 import { killRound } from "./kill-round.js";
 import { withHarness } from "./scratch.js";
+import { withScriptedModel } from "./scripted-model.js";
 
 const HELP = `npm run kills -- [--kills 30] [--runs 10] [--steps 20] [--at-once 3] [--seed N] [--no-agents]
 
@@ -28,13 +28,8 @@ if (values.help) {
   process.exit(0);
 }
 
-const model = await startModelServer();
-for (const name of ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"]) delete process.env[name];
-process.env.ANTHROPIC_BASE_URL = model.url;
-process.env.ANTHROPIC_API_KEY = "scripted-model";
 console.log(`Seed ${values.seed}`);
-let sound = false;
-try {
+const sound = await withScriptedModel(async () => {
   const result = await withHarness("kills", (harness) =>
     killRound(harness, {
       seed: Number(values.seed),
@@ -59,10 +54,8 @@ try {
       `(${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("I7", "I8", "I9", "I10")}. ` +
       `Went on after ${seconds(median)} (median), ${seconds(times.at(-1) ?? 0)} (longest).`,
   );
-  sound = findings.length === 0;
-} finally {
-  await model.stop();
-}
+  return findings.length === 0;
+});
 process.exit(sound ? 0 : 1);
 
 function seconds(ms: number): string {
