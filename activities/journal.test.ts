@@ -42,6 +42,15 @@ async function dieNow(): Promise<string> {
 }
 
 describe("journal", () => {
+  test("begins although the run's folder is removed at the same moment", async () => {
+    const other = new Journal(folder);
+    for (let i = 0; i < 100; i++) {
+      const name = { ...key, activity_id: String(i) };
+      await Promise.all([journal.open(RUN, `${RUN}-3`, name, 1, "dG9rZW4="), other.forget(RUN)]);
+      await journal.forget(RUN);
+    }
+  });
+
   test("gives a later attempt the outcome of an earlier one", async () => {
     const first = await open(1);
     await journal.close(first.record, outcome(42));
