@@ -103,6 +103,14 @@ test("every dependency has its line among the decisions", () => {
   expect(named.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).toSorted());
 });
 
+test("every package that brings an install script is told not to run it", () => {
+  const packages: Record<string, { hasInstallScript?: boolean }> = JSON.parse(read("package-lock.json")).packages;
+  const bringing = Object.keys(packages).filter((path) => packages[path]?.hasInstallScript);
+  const names = new Set(bringing.map((path) => path.split("node_modules/").at(-1)));
+
+  expect(JSON.parse(read("package.json")).allowScripts).toEqual(Object.fromEntries([...names].map((name) => [name, false])));
+});
+
 test("the table of folders is that of the boundary test", () => {
   const rules = [...read("architecture.test.ts").matchAll(/^ {2}"?([\w-]+)"?: \[(.*)\],$/gm)].slice(0, 11);
   const text = read("docs/architecture.md");

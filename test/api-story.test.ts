@@ -1,12 +1,13 @@
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { createApp } from "../api/app.js";
 import { EventFeed } from "../api/event-feed.js";
 import { Logins } from "../api/login-codes.js";
 import { createApiServer } from "../api/server.js";
 import { createLoader } from "../worker/load.js";
 import { type Longhaul, longhaul } from "./support/longhaul.js";
+import { whenThrough } from "./support/stack.js";
 
 const TOKEN = "a-token-for-tests-0123456789";
 const SLOW = `import { defineWorkflow } from "longhaul";
@@ -45,7 +46,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await (await it.start(SLOW)).finished();
-  afterAll(async () => {
+  whenThrough(async () => {
     await feed.stop();
     server.closeAllConnections();
     server.close();

@@ -4,7 +4,6 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { pino } from "pino";
-import { afterAll } from "vitest";
 import { createApp } from "../../api/app.js";
 import type { ApiContext } from "../../api/context.js";
 import { EventFeed } from "../../api/event-feed.js";
@@ -18,7 +17,7 @@ import { registerLoaded } from "../../db/registry.js";
 import { createPayloadCodec } from "../../payload-codec.js";
 import { createLoader } from "../../worker/load.js";
 import { makeRepository } from "./repository.js";
-import { temporalAddress, testDatabase, testFolder } from "./stack.js";
+import { temporalAddress, testDatabase, testFolder, whenThrough } from "./stack.js";
 
 export const TOKEN = "a-token-for-tests-0123456789";
 
@@ -101,7 +100,7 @@ export async function startApi(changes: Partial<ApiContext> = {}): Promise<Api> 
   const url = `http://127.0.0.1:${port}`;
   const { project } = await createProject(db, { id: newId("prj"), path, name: "sample", repo: null });
 
-  afterAll(async () => {
+  whenThrough(async () => {
     await feed.stop();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { pino } from "pino";
-import { afterAll } from "vitest";
 import { readConfig, TASK_QUEUE } from "../../config.js";
 import { newId } from "../../contract/id.js";
 import type { Json } from "../../contract/json.js";
@@ -16,7 +15,7 @@ import { createPayloadCodec } from "../../payload-codec.js";
 import { createLoader } from "../../worker/load.js";
 import { type RunningWorker, runWorker, type WorkerConfig } from "../../worker/run-worker.js";
 import { makeRepository } from "./repository.js";
-import { temporalAddress, testDatabase, testFolder } from "./stack.js";
+import { temporalAddress, testDatabase, testFolder, whenThrough } from "./stack.js";
 
 /** All of Longhaul but its HTTP surface, for one test file: a project, a worker, real servers. */
 export interface Longhaul {
@@ -74,7 +73,7 @@ export async function longhaul(): Promise<Longhaul> {
   const startWorker = () => runWorker(config, log);
   const self: Longhaul = { db, client, config, project, start, startWorker, worker: await startWorker() };
 
-  afterAll(async () => {
+  whenThrough(async () => {
     await self.worker.stop();
     await db.close();
     await connection.close();

@@ -6,10 +6,18 @@ import { afterAll, inject } from "vitest";
 import { migrate } from "../../db/migrate.js";
 
 const folders: string[] = [];
+const ends: (() => Promise<void>)[] = [];
 
-afterAll(() => {
+// Said here, as the file is read: what a hook says while it runs is not heard.
+afterAll(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
+
+/** Has something ended when the test file is through, the last one first; also from within a hook. */
+export function whenThrough(end: () => Promise<void>): void {
+  ends.push(end);
+}
 
 /** host:port of the Temporal server of this test run, namespace `default`. The first call starts it. */
 export function temporalAddress(): Promise<string> {
