@@ -20,7 +20,11 @@ try {
   const tests = spawnSync(process.execPath, ["test/run-tests.mjs", "--config", "test/covered/vitest.config.ts", ...positionals], {
     cwd: packageRoot,
     stdio: "inherit",
-    env: { ...process.env, LONGHAUL_COVERAGE_HERE: here, LONGHAUL_COVERAGE_SPAWNED: spawned },
+    env: {
+      ...process.env,
+      LONGHAUL_COVERAGE_HERE: here,
+      LONGHAUL_COVERAGE_SPAWNED: spawned,
+    },
   });
   const counted = join(here, "coverage-final.json");
   if (!existsSync(counted)) throw new Error("The tests left no count of what they ran.");

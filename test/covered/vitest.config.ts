@@ -18,7 +18,7 @@ export default mergeConfig(tests, {
       reportsDirectory: here,
       reportOnFailure: true,
       include: ["{activities,api,contract,db,definition,local,sdk,worker,workflows}/**/*.ts", "*.ts"],
-      exclude: ["**/*.test.ts", "*.config.ts"],
+      exclude: ["**/*.test.ts", "**/*.config.ts", "test/**", "bench/**", "docs/**", "examples/**"],
     },
   },
 });

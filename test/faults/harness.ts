@@ -175,8 +175,8 @@ export class Harness {
   }
 }
 
-/** As root the data may lie outside the folder, where the account of Postgres can reach it. */
-function removePostgres(folder: string): void {
+/** Of a folder with a home in it. As root the data may lie outside the folder, where the account of Postgres can reach it. */
+export function removePostgres(folder: string): void {
   const account = postgresAccount();
   for (const data of [join(folder, "home", "postgres"), join(folder, "postgres")])
     if (account && existsSync(data)) rmSync(folderOutside(account, data), { recursive: true, force: true });
