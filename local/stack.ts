@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.js";
-import { migrate } from "../db/migrate.js";
 import { builtFile } from "../package-root.js";
 import { type Addresses, childEnvironment } from "./child-environment.js";
 import { accessToken, openHome } from "./home.js";
@@ -87,10 +86,10 @@ export async function startStack(config: Config, options: StackOptions = {}): Pr
     undo.push(() => home.close());
     if (apiScript) await requirePort(config.port, config.host, "LONGHAUL_PORT");
 
-    const [postgres, temporal] = await allOrNone([
-      bringUpPostgres(config, home.path, log),
-      bringUpTemporal(config, home.path, options),
-    ]);
+    const servers = allOrNone([bringUpPostgres(config, home.path, log), bringUpTemporal(config, home.path, options)]);
+    // Takes a while, too, and can be had meanwhile.
+    const migrating = import("../db/migrate.js");
+    const [postgres, temporal] = await servers;
     if (postgres) undo.push(() => postgres.stop());
     if (temporal) undo.push(() => temporal.stop());
     signal?.throwIfAborted();
@@ -100,7 +99,11 @@ export async function startStack(config: Config, options: StackOptions = {}): Pr
       temporalUiUrl: temporal?.current().uiUrl ?? config.temporalUiUrl ?? null,
       databaseUrl: postgres?.current().url ?? config.databaseUrl ?? "",
     };
-    await slowly("Bringing the database to the newest schema", log, bringUpSchema(addresses.databaseUrl, postgres === undefined));
+    await slowly(
+      "Bringing the database to the newest schema",
+      log,
+      bringUpSchema(migrating, addresses.databaseUrl, postgres === undefined),
+    );
     signal?.throwIfAborted();
 
     const token = accessToken(home.path, config.token);
@@ -156,7 +159,12 @@ async function bringUpTemporal(config: Config, home: string, options: StackOptio
 }
 
 /** @param outside whether the address came from DATABASE_URL, which a failure then names. */
-async function bringUpSchema(databaseUrl: string, outside: boolean): Promise<void> {
+async function bringUpSchema(
+  loading: Promise<typeof import("../db/migrate.js")>,
+  databaseUrl: string,
+  outside: boolean,
+): Promise<void> {
+  const { migrate } = await loading;
   try {
     await migrate(databaseUrl);
   } catch (error) {
@@ -176,7 +184,7 @@ async function ready(url: string, children: (Supervised | undefined)[], signal: 
     const fallen = children.find((child) => child && child.falls() >= HOPELESS);
     if (fallen) throw new Error(`The ${fallen.name} does not start. It said:\n${fallen.lastLines()}`);
     if (Date.now() > until) throw new Error(`${url}/readyz is not ready after ${READY_MS / 1000} s: ${text}`);
-    await sleep(200);
+    await sleep(50);
   }
 }
 

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Connection } from "@temporalio/client";
-import { msToTs } from "@temporalio/common/lib/time.js";
 import { startLog } from "./log-file.js";
 import { bypassProxyOnLoopback } from "./loopback.js";
 import { freePort, requirePort } from "./ports.js";
@@ -78,10 +77,7 @@ export async function startTemporal(wanted: StartTemporal): Promise<TemporalServ
 
   if (child.pid !== undefined) writeMark(pidFile, child.pid);
   try {
-    await Promise.race([
-      ready(address, namespace),
-      exited.then(() => Promise.reject(new Error("Temporal ended as it started."))),
-    ]);
+    await Promise.race([ready(port, namespace), exited.then(() => Promise.reject(new Error("Temporal ended as it started.")))]);
   } catch (error) {
     await stop();
     throw new Error(`${error instanceof Error ? error.message : error}\n${await endOf(logFile)}`, { cause: error });
@@ -113,6 +109,8 @@ function flags(on: { dataDir: string; port: number; uiPort: number | null; names
     "frontend.WorkflowPauseEnabled=true",
     // The default paces the activities of one run at 50 ms each.
     "history.transferProcessorMaxPollRPS=2000",
+    // It would ask its makers on the internet whether there is a newer version.
+    "frontend.enableServerVersionCheck=false",
   ];
   return [
     ...["server", "start-dev", "--ip", "127.0.0.1", "--port", String(on.port), "--namespace", on.namespace],
@@ -128,11 +126,16 @@ function dataFile(dataDir: string): string {
   return join(dataDir, "temporal.db");
 }
 
-async function ready(address: string, namespace: string): Promise<void> {
+async function ready(port: number, namespace: string): Promise<void> {
+  const address = `127.0.0.1:${port}`;
   const until = Date.now() + START_MS;
+  const loading = loadClient();
+  // A gRPC client that is refused once waits a second before it tries again; a bare connection costs nothing.
+  while (!(await isListening(port)) && Date.now() < until) await sleep(20);
+  const client = await loading;
   for (;;) {
     try {
-      return await keepRunsLong(address, namespace);
+      return await keepRunsLong(client, address, namespace);
     } catch (error) {
       if (Date.now() > until)
         throw new Error(`Temporal did not answer on ${address} within ${START_MS / 1000} s.`, { cause: error });
@@ -141,7 +144,29 @@ async function ready(address: string, namespace: string): Promise<void> {
   }
 }
 
-async function keepRunsLong(address: string, namespace: string): Promise<void> {
+type Client = Awaited<ReturnType<typeof loadClient>>;
+
+/** Takes a third of a second, while the server starts. */
+async function loadClient() {
+  const [{ Connection }, { msToTs }] = await Promise.all([
+    import("@temporalio/client"),
+    import("@temporalio/common/lib/time.js"),
+  ]);
+  return { Connection, msToTs };
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const done = (listening: boolean) => {
+      socket.destroy();
+      resolve(listening);
+    };
+    socket.once("connect", () => done(true)).once("error", () => done(false));
+  });
+}
+
+async function keepRunsLong({ Connection, msToTs }: Client, address: string, namespace: string): Promise<void> {
   const connection = await Connection.connect({ address, connectTimeout: 2_000 });
   try {
     const { config } = await connection.workflowService.describeNamespace({ namespace });

@@ -3,6 +3,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporalBinary } from "../dist/test/faults/servers.js";
+
+// Fetched once, before the tests: they themselves reach nothing beyond this machine. Without it they say what is missing.
+await temporalBinary().catch((error) => console.error(error.message));
 
 const folder = mkdtempSync(join(tmpdir(), "longhaul-report-"));
 const report = join(folder, "report.json");
