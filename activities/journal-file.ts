@@ -54,30 +54,11 @@ export class JournalFile {
   }
 }
 
-const TRIES = 5;
-
-/** The folder may be removed between its making and its use, when what was known of the run is forgotten just then. */
-async function openDurably(path: string): Promise<FileHandle> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await openOnce(path);
-    } catch (error) {
-      const gone = error instanceof Error && "code" in error && error.code === "ENOENT";
-      if (!gone || tries >= TRIES) throw error;
-    }
-  }
-}
-
 /** A new file is found again after a power cut only when its folder was written, too. */
-async function openOnce(path: string): Promise<FileHandle> {
+async function openDurably(path: string): Promise<FileHandle> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const handle = await open(path, "a", 0o600);
-  try {
-    const folder = await open(dirname(path), "r");
-    await folder.sync().finally(() => folder.close());
-    return handle;
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  const folder = await open(dirname(path), "r");
+  await folder.sync().finally(() => folder.close());
+  return handle;
 }

@@ -42,12 +42,16 @@ async function dieNow(): Promise<string> {
 }
 
 describe("journal", () => {
-  test("begins although the run's folder is removed at the same moment", async () => {
-    const other = new Journal(folder);
-    for (let i = 0; i < 100; i++) {
-      const name = { ...key, activity_id: String(i) };
-      await Promise.all([journal.open(RUN, `${RUN}-3`, name, 1, "dG9rZW4="), other.forget(RUN)]);
+  test("finds a lost attempt also while the dead worker's file is being put aside", async () => {
+    for (let i = 0; i < 20; i++) {
+      await open(1);
+      await dieNow();
+      const [file] = await journal.abandoned();
+      const [opening] = await Promise.all([open(2), file && journal.settled(file)]);
+
+      expect(opening.lost).toHaveLength(1);
       await journal.forget(RUN);
+      journal = new Journal(folder);
     }
   });
 

@@ -111,7 +111,7 @@ export class Journal {
       owner: this.owner,
       started_at: new Date().toISOString(),
     };
-    const earlier = attempt > 1 ? await this.read(runId, key) : { opens: [], close: undefined };
+    const earlier = attempt > 1 ? await undisturbed(() => this.read(runId, key)) : { opens: [], close: undefined };
     if (earlier.close) return { record, recorded: earlier.close.result, lost: [] };
 
     const name = nameOf(key);
@@ -127,7 +127,7 @@ export class Journal {
   /** @throws {SupersededError} when a later attempt has begun, here or in another process of this host. */
   async close(record: OpenRecord, result: RecordedResult): Promise<void> {
     const name = nameOf(record.key);
-    const newest = Math.max(this.newest.get(name) ?? 0, await this.newestElsewhere(record));
+    const newest = Math.max(this.newest.get(name) ?? 0, await undisturbed(() => this.newestElsewhere(record)));
     if (newest > record.attempt) throw new SupersededError(record.key, record.attempt);
 
     const { key, attempt } = record;
@@ -234,6 +234,20 @@ export class Journal {
 
 export function nameOf({ workflow_id, execution, activity_id }: JournalKey): string {
   return `${workflow_id}/${execution}/${activity_id}`;
+}
+
+const TRIES = 10;
+
+/** Look at files of which one may be renamed meanwhile (`settled`): then once more, for its records are under another name. */
+async function undisturbed<Found>(look: () => Promise<Found>): Promise<Found> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await look();
+    } catch (error) {
+      const renamed = error instanceof Error && "code" in error && error.code === "ENOENT";
+      if (!renamed || tries >= TRIES) throw error;
+    }
+  }
 }
 
 /** A file's records; a last line that was cut off by a crash, or any other that cannot be read, is left out. */
