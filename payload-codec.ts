@@ -57,7 +57,7 @@ function mac(key: Buffer, { data, metadata }: Payload, context: SerializationCon
 
 /** An empty field may come as nothing or as an empty array, as protobuf decodes it. */
 function bytes(field: Uint8Array | null | undefined): Uint8Array {
-  return Uint8Array.from(field ?? []);
+  return field instanceof Uint8Array ? field : Uint8Array.from(field ?? []);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -16,6 +16,9 @@ export async function processTable(): Promise<ProcessRow[]> {
   return process.platform === "linux" ? linuxTable() : await otherTable();
 }
 
+/** Linux' own threads are children of this process. */
+const KERNEL = "2";
+
 function linuxTable(): ProcessRow[] {
   const rows: ProcessRow[] = [];
   for (const name of readdirSync("/proc")) {
@@ -24,7 +27,8 @@ function linuxTable(): ProcessRow[] {
       const stat = readFileSync(`/proc/${name}/stat`, "latin1");
       const [state, parent, group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       if (state === "Z" || state === "X") continue;
-      const environment = environmentOf(name);
+      const isKernels = name === KERNEL || parent === KERNEL;
+      const environment = isKernels ? "" : environmentOf(name);
       rows.push({ pid: Number(name), parent: Number(parent), group: Number(group), session: Number(session), environment });
     } catch {
       // It ended while we looked.

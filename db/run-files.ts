@@ -1,3 +1,4 @@
+import { basename, dirname, join } from "node:path";
 import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
 import type { Fact } from "../contract/fact.js";
 import type { Json } from "../contract/json.js";
@@ -6,7 +7,7 @@ import type { Database } from "./database.js";
 import { appendEventFile, lastSeqOf } from "./event-file.js";
 import type { RunRow } from "./fact-rows.js";
 import { inTurn } from "./in-turn.js";
-import { appendRunFile, stepFolderName, writeRunFile } from "./run-folder.js";
+import { appendRunFile, placeOf, stepFolderName, touchFile, writeWhole } from "./run-folder.js";
 import { entryOf, type LogEntry, logLine, metadataOf, type StoryEvent, stepSummary } from "./run-story.js";
 import { artifacts, checkpoints, events, logChunks, runs, stepAttempts, steps, toolCalls, workflowVersions } from "./schema.js";
 
@@ -30,6 +31,8 @@ export async function writeRunFiles(db: Database, runId: string, facts: readonly
 interface Folder {
   db: Database;
   run: RunRow;
+  /** Where a file goes, its folder made. */
+  placeOf(path: string): Promise<string>;
   write(path: string, content: string): Promise<void>;
 }
 
@@ -37,7 +40,18 @@ async function bringUpToDate(db: Database, runId: string, facts: readonly Fact[]
   const [run] = await db.orm.select().from(runs).where(eq(runs.id, runId));
   if (!run) return;
   const project = run.header.project_path;
-  const folder: Folder = { db, run, write: (path, content) => writeRunFile(project, runId, path, content) };
+  const places = new Map<string, Promise<string>>(); // of a file in each folder, looked at once a visit
+  const placeIn = async (path: string) => {
+    const place = places.get(dirname(path)) ?? placeOf(project, runId, path);
+    places.set(dirname(path), place);
+    return join(dirname(await place), basename(path));
+  };
+  const folder: Folder = {
+    db,
+    run,
+    placeOf: placeIn,
+    write: async (path, content) => writeWhole(await placeIn(path), content),
+  };
 
   const last = await lastSeqOf(project, runId);
   const unwritten = await eventsAfter(db, runId, last);
@@ -83,7 +97,7 @@ async function writeStart({ db, run, write }: Folder): Promise<void> {
   await write("metadata.json", pretty(metadataOf(run)));
 }
 
-async function writeSteps({ db, run, write }: Folder, ids: string[]): Promise<void> {
+async function writeSteps({ db, write, placeOf }: Folder, ids: string[]): Promise<void> {
   const finished = await db.orm.select().from(steps).where(inArray(steps.id, ids));
   const attempts = await db.orm
     .select()
@@ -103,7 +117,7 @@ async function writeSteps({ db, run, write }: Folder, ids: string[]): Promise<vo
     await write(`${logs}/output.json`, pretty(step.output));
     await write(`${logs}/summary.md`, stepSummary(story));
     // Output is appended there as it comes; a step without any has an empty file.
-    await appendRunFile(run.header.project_path, run.id, `${logs}/events.jsonl`, "");
+    await touchFile(await placeOf(`${logs}/events.jsonl`));
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, realpath, rename, rm } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 
 const EXECUTIONS = ".agent/workflows/executions";
 
@@ -43,7 +43,11 @@ export function stepFolderName(step: { number: number; key: string }): string {
  * @throws {Error} when a folder on the way, below the project, is a symbolic link.
  */
 export async function writeRunFile(projectPath: string, runId: string, path: string, content: string): Promise<void> {
-  const file = await placeOf(projectPath, runId, path);
+  await writeWhole(await placeOf(projectPath, runId, path), content);
+}
+
+/** Write a file, whose place is known, as a whole. */
+export async function writeWhole(file: string, content: string): Promise<void> {
   const temporary = temporaryBeside(file);
   try {
     const handle = await open(temporary, "wx");
@@ -97,6 +101,12 @@ export async function appendRunFile(projectPath: string, runId: string, path: st
   }
 }
 
+/** Make a file without content, unless it is there. @throws {Error} when it is a symbolic link. */
+export async function touchFile(file: string): Promise<void> {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  await (await open(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o666)).close();
+}
+
 /** The JSON values of a file of lines; one that is no JSON, as a crash leaves it, is left out. */
 export function parseLines(text: string): unknown[] {
   return text.split("\n").flatMap((line) => {
@@ -129,14 +139,15 @@ export async function placeOf(projectPath: string, runId: string, path: string):
   if (names.some((name) => name === "" || name === "." || name === ".." || name.includes(sep))) {
     throw new Error(`${path} is not a path inside a run's folder.`);
   }
-  const place = join(projectPath, ...names);
-  if (await isThere(projectPath, dirname(place))) return place;
-  let folder = projectPath;
-  for (const name of names.slice(0, -1)) {
-    folder = join(folder, name);
-    await ensureFolder(folder);
-  }
+  const place = join(resolve(projectPath), ...names);
+  await ensureFolders(resolve(projectPath), dirname(place));
   return place;
+}
+
+async function ensureFolders(projectPath: string, folder: string): Promise<void> {
+  if (folder === projectPath || (await isThere(projectPath, folder))) return;
+  await ensureFolders(projectPath, dirname(folder));
+  await ensureFolder(folder);
 }
 
 /** Whether the folder is there and no part of its path below the project is a link. */

@@ -48,6 +48,11 @@ export class NarrationWriter {
     return Date.now() - this.lastTold > QUIET_MS;
   }
 
+  /** Whether this execution has told something in the last seconds. */
+  isTelling(runId: string, execution: string): boolean {
+    return this.queues.has(keyOf(runId, execution));
+  }
+
   /** Only enqueues: the workflow task that tells it waits for this. */
   tell(fact: Fact): void {
     this.lastTold = Date.now();

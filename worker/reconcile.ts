@@ -10,12 +10,14 @@ import { ENDLESS, endingOf, type SettleDeps, settle } from "./settle.js";
 const TASK_FAILURES = 3;
 
 /** Closed runs are settled when no run is busy, and at the latest after this time. */
-const SETTLE_WITHIN_MS = 10_000;
+const SETTLE_WITHIN_MS = 30_000;
 
 interface ReconcilerDeps extends SettleDeps {
   namespace: string;
   /** Whether no run is busy. */
   isQuiet: () => boolean;
+  /** Whether a run has told something of late: it goes on, and need not be looked at. */
+  isTelling: (runId: string, execution: string) => boolean;
 }
 
 /**
@@ -77,7 +79,7 @@ export class Reconciler {
   private async lookAtOpen(): Promise<void> {
     const { db } = this.deps;
     for (const { runId, execution } of await unsettledExecutions(db, { finished: false })) {
-      await this.attempt(runId, () => this.look(runId, execution));
+      if (!this.deps.isTelling(runId, execution)) await this.attempt(runId, () => this.look(runId, execution));
     }
     for (const runId of await unnarratedRuns(db)) await this.attempt(runId, () => this.look(runId, undefined));
   }

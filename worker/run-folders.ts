@@ -6,7 +6,7 @@ import { writeRunFiles } from "../db/run-files.js";
 /** A run's files are written once it has told nothing for this long, … */
 const QUIET_MS = 1_000;
 /** … or when one that always has something to tell has been waiting this long: its steps do not wait for files. */
-const BEHIND_MS = 10_000;
+const BEHIND_MS = 30_000;
 
 interface Due {
   lines: Fact[];

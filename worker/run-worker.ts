@@ -108,7 +108,16 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     const project = await projectPathOf(db, runId);
     if (project) await removeUnfinished(project, runId);
   };
-  const reconciler = new Reconciler({ db, client, replayer, forget, log, namespace, isQuiet: () => writer.isQuiet });
+  const reconciler = new Reconciler({
+    db,
+    client,
+    replayer,
+    forget,
+    log,
+    namespace,
+    isQuiet: () => writer.isQuiet,
+    isTelling: (runId, execution) => writer.isTelling(runId, execution),
+  });
   void recover().catch((error: unknown) =>
     log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
   );
