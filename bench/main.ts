@@ -2,9 +2,10 @@
 // Parts: latency, throughput, start, file, long, machinery; all of them when none is named.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../config.js";
 import { freePort } from "../local/ports.js";
 import { startStack } from "../local/stack.js";
@@ -101,9 +102,20 @@ async function compare(
   };
   for (let round = 0; round < times; round++) {
     const order = round % 2 === 0 ? (["raw", "ours"] as const) : (["ours", "raw"] as const);
-    for (const name of order) figures[name].push(await measure(engines[name]));
+    for (const name of order) {
+      figures[name].push(await measure(engines[name]));
+      if (name === "ours") await settled();
+    }
   }
   report(what, median(figures.ours), median(figures.raw), better, bar);
+}
+
+/** What Longhaul does once runs are over, replays and their folders, is not to be in the other one's way. */
+async function settled(): Promise<void> {
+  const runs = join(project, ".agent/workflows/executions");
+  const isSettled = (run: string) => existsSync(join(runs, run, "history.json"));
+  while (!readdirSync(runs).every(isSettled)) await sleep(200);
+  await sleep(1_000);
 }
 
 function report(what: string, ours: number, raw: number, better: "lower" | "higher", bar: number): void {
