@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { WorkspaceMode } from "../contract/run-spec.js";
@@ -35,10 +35,6 @@ export async function writeOwner(path: string, owner: Omit<WorkspaceOwner, "host
   await mkdir(dirname(file), { recursive: true });
   await writeFile(temporary, `${JSON.stringify({ ...owner, host: hostname() }, null, 2)}\n`);
   await rename(temporary, file);
-}
-
-export async function removeOwner(path: string): Promise<void> {
-  await rm(ownerFile(path), { force: true });
 }
 
 function isOwner(value: unknown): value is WorkspaceOwner {

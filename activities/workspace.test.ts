@@ -7,7 +7,7 @@ import { ensureBranch } from "./branch.js";
 import { commit } from "./commit.js";
 import { openGit } from "./git-client.js";
 import { snapshotTree } from "./snapshot.js";
-import { openWorkspace, removeWorkspace } from "./workspace.js";
+import { openWorkspace } from "./workspace.js";
 import { readOwner } from "./workspace-owner.js";
 
 let project: GitProject;
@@ -207,29 +207,7 @@ describe("openWorkspace", () => {
     for (const path of [join(project.folder, "elsewhere"), root, `${root}/../x`, join(root, "out/x"), "/"]) {
       const run = { ...project.run(), workspace: { mode: "worktree" as const, path, base_branch: null } };
       await expect(openWorkspace(run, { root })).rejects.toMatchObject({ type: "invalid_path" });
-      await expect(removeWorkspace(run, { root })).rejects.toMatchObject({ type: "invalid_path" });
     }
-    expect(existsSync(join(project.path, "README.md"))).toBe(true);
-  });
-});
-
-describe("removeWorkspace", () => {
-  test("removes tree, owner, worktree entry and snapshots, and nothing else", async () => {
-    const run = project.run();
-    await openWorkspace(run, { root });
-    await snapshotTree(await openGit(run.workspace.path), run.run_id, 1);
-    await removeWorkspace(run, { root });
-    await removeWorkspace(run, { root });
-
-    expect(existsSync(run.workspace.path)).toBe(false);
-    expect(await readOwner(run.workspace.path)).toBeNull();
-    expect(project.git("worktree", "list").split("\n")).toHaveLength(1);
-    expect(project.git("for-each-ref", "refs/longhaul")).toBe("");
-    expect(readFileSync(join(project.path, "README.md"), "utf8")).toBe("# A project\n");
-  });
-
-  test("keeps the folder of a run in place", async () => {
-    await removeWorkspace(project.run("run_1", "in_place"), { root });
     expect(existsSync(join(project.path, "README.md"))).toBe(true);
   });
 });

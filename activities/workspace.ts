@@ -9,7 +9,7 @@ import { type Git, type GitOptions, openGit } from "./git-client.js";
 import { currentBranch, findCommit, headCommit, resolveCommit } from "./git-refs.js";
 import { newestSnapshot, putTree } from "./snapshot.js";
 import { sweep } from "./sweep.js";
-import { readOwner, removeOwner, writeOwner } from "./workspace-owner.js";
+import { readOwner, writeOwner } from "./workspace-owner.js";
 
 /** A run's tree as it is found or made. */
 export interface Workspace {
@@ -81,28 +81,6 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
     await writeOwner(path, { run_id: run.run_id, execution: options.execution ?? null, mode, base_commit: base });
     return describe(path, base, options);
   });
-}
-
-/**
- * Remove a run's tree and all that belongs to it in the project's repository but its branches. Nothing outside the root is
- * ever removed: a run in place keeps its folder. Done again it does nothing.
- *
- * @param keepSnapshots leave `refs/longhaul/<run>` so that the run can still be restored or forked. @default false
- * @throws {StepFailure} `invalid_path` when the tree lies outside the root.
- */
-export async function removeWorkspace(run: RunRef, options: OpenOptions & { keepSnapshots?: boolean }): Promise<void> {
-  const { mode, path } = run.workspace;
-  if (mode !== "in_place") {
-    await insideRoot(path, options.root);
-    await rm(path, { recursive: true, force: true });
-    await removeOwner(path);
-  }
-  const project = await openGit(run.project_path, options).catch(() => null);
-  if (!project || (await project.ask(["rev-parse", "--git-dir"])) === null) return;
-  if (mode === "worktree") await forgetWorktree(project, path);
-  if (options.keepSnapshots) return;
-  const refs = await project.run(["for-each-ref", "--format=delete %(refname)", `refs/longhaul/${run.run_id}/`]);
-  if (refs !== "") await project.run(["update-ref", "--stdin"], { input: `${refs}\n` });
 }
 
 async function openInPlace(run: RunRef, project: Git, folder: string | null, options: OpenOptions): Promise<Workspace> {

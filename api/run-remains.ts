@@ -26,14 +26,18 @@ export async function deleteExecutions({ db, temporal, namespace }: ApiContext, 
   }
 }
 
-/** Delete a run's folder, its worktree and its checkpoints' refs: nothing but what lies where a run's things lie. */
+/** Delete a run's folder, its tree, its agents' folders and its checkpoints' refs: nothing but what lies where a run's things lie. */
 export async function deleteFiles(
   { config }: ApiContext,
   { runId, projectId, projectPath }: { runId: string; projectId: string; projectPath: string },
 ): Promise<void> {
   await removeOwn(projectPath, runFolder(projectPath, runId));
-  await removeOwn(config.home, join(config.home, "worktrees", projectId, runId));
+  const tree = join(config.home, "worktrees", projectId, runId);
+  await removeOwn(config.home, tree);
+  await removeOwn(config.home, `${tree}.owner.json`);
+  await removeOwn(config.home, join(config.home, "agents", runId));
   if (!(await isRepository(projectPath))) return;
+  await git(projectPath, "worktree", "unlock", tree); // a git that was killed while it made the tree leaves its entry locked
   await git(projectPath, "worktree", "prune");
   const refs = await git(projectPath, "for-each-ref", "--format=%(refname)", `refs/longhaul/${runId}/`);
   for (const ref of refs?.split("\n").filter(Boolean) ?? []) await git(projectPath, "update-ref", "-d", ref);

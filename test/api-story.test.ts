@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { beforeAll, expect, test } from "vitest";
@@ -100,6 +102,21 @@ test("a cancelled run is cancelled when the answer is 200", async () => {
   expect(cancelled).toMatchObject({ status: 200, data: { status: "cancelled" } });
   expect((await ask("DELETE", `/api/runs/${run.id}`)).status).toBe(204);
   expect((await ask("GET", `/api/runs/${run.id}`)).status).toBe(404);
+});
+
+test("a deleted run leaves nothing of its own in the project or at home", async () => {
+  const { data: run } = await ask("POST", "/api/runs", { workflow: "slow" });
+  await expect.poll(() => status(run.id), { timeout: 30_000 }).toBe("completed");
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: it.project, encoding: "utf8" });
+  const left = () =>
+    [it.project, it.config.home]
+      .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }))
+      .concat(git("worktree", "list"), git("for-each-ref"))
+      .filter((place) => place.includes(run.id) && !place.includes("journal")); // forgotten once Temporal has all of it
+  expect(left().length).toBeGreaterThan(5);
+
+  expect((await ask("DELETE", `/api/runs/${run.id}`)).status).toBe(204);
+  await expect.poll(left).toEqual([]);
 });
 
 test("it is ready while a worker asks for work", async () => {
