@@ -28,6 +28,8 @@ interface Queue {
   written: number;
   /** Ends the wait for more facts. */
   hurry: () => void;
+  /** Forgets the queue once nothing more is told. */
+  expiry: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -57,8 +59,9 @@ export class NarrationWriter {
   tell(fact: Fact): void {
     this.lastTold = Date.now();
     const key = keyOf(fact.run_id, fact.execution);
-    const queue = this.queues.get(key) ?? { facts: [], draining: undefined, written: 0, hurry: () => {} };
+    const queue = this.queues.get(key) ?? { facts: [], draining: undefined, written: 0, hurry: () => {}, expiry: undefined };
     this.queues.set(key, queue);
+    clearTimeout(queue.expiry);
     queue.facts.push(fact);
     queue.draining ??= this.drain(key, queue);
   }
@@ -85,9 +88,7 @@ export class NarrationWriter {
       queue.written = Date.now();
     }
     queue.draining = undefined;
-    setTimeout(() => {
-      if (!queue.draining && Date.now() - queue.written >= OF_LATE_MS) this.queues.delete(key);
-    }, OF_LATE_MS).unref();
+    queue.expiry = setTimeout(() => this.queues.delete(key), OF_LATE_MS).unref();
   }
 
   /** Wait for the rest of a burst; the longer, the more runs are telling. */
