@@ -7,7 +7,6 @@ import { type Database, openDatabase } from "../db/database.js";
 import { readLogChunks } from "../db/log-chunks.js";
 import { applyAccepted } from "../db/projection.js";
 import { runFolder } from "../db/run-folder.js";
-import * as table from "../db/schema.js";
 import { testDatabase, testFolder } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
 import { createLogSink } from "./log-sink.js";
@@ -23,11 +22,7 @@ beforeAll(async () => {
   drop = database.drop;
   url = database.url;
   db = openDatabase(url);
-  await db.orm.insert(table.users).values({ id: "local", name: "local" }).onConflictDoNothing();
-  await db.orm.insert(table.projects).values({ id: "prj_1", name: "shop", path: "/project" });
-  await db.orm
-    .insert(table.workflows)
-    .values({ id: "wfl_1", name: "deliver", slug: "deliver", type: "code", dialect: "typescript", source: "file" });
+  await told.prepare(db);
   await applyAccepted(db, told.accepted(RUN, told.created(RUN)));
 }, 60_000);
 

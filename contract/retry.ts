@@ -20,3 +20,15 @@ export function retryDelay(policy: RetryPolicy, failedAttempt: number): number {
   const factor = { fixed: 1, linear: failedAttempt, exponential: multiplier ** (failedAttempt - 1) }[backoff];
   return Math.min(initialDelayMs * factor, maxDelayMs);
 }
+
+/** What an author has asked for: `true` is three tries, nothing is one. */
+export function policyOf(retry: RetryPolicy | boolean | undefined): RetryPolicy {
+  if (retry === true) return { maxAttempts: 3 };
+  if (!retry) return { maxAttempts: 1 };
+  return { maxAttempts: 3, ...retry };
+}
+
+/** Whether an error of this type is one to try again after. */
+export function isRetryable(policy: RetryPolicy, type: string): boolean {
+  return !policy.retryableErrors || policy.retryableErrors.includes(type);
+}

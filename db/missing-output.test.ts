@@ -7,7 +7,6 @@ import { appendLogChunks, readLogChunks } from "./log-chunks.js";
 import { keepMissingOutput } from "./missing-output.js";
 import { applyAccepted } from "./projection.js";
 import { appendRunFile } from "./run-folder.js";
-import * as table from "./schema.js";
 
 const RUN = "run_missing";
 const projectPath = testFolder();
@@ -18,11 +17,7 @@ beforeAll(async () => {
   const database = await testDatabase();
   drop = database.drop;
   db = openDatabase(database.url);
-  await db.orm.insert(table.users).values({ id: "local", name: "local" }).onConflictDoNothing();
-  await db.orm.insert(table.projects).values({ id: "prj_1", name: "shop", path: "/project" });
-  await db.orm
-    .insert(table.workflows)
-    .values({ id: "wfl_1", name: "deliver", slug: "deliver", type: "code", dialect: "typescript", source: "file" });
+  await told.prepare(db);
   await applyAccepted(db, told.accepted(RUN, told.created(RUN)));
 }, 60_000);
 

@@ -26,6 +26,8 @@ interface Queue {
   draining: Promise<void> | undefined;
   /** When facts of this execution were last written. */
   written: number;
+  /** Someone waits for what was told: no more waiting for further facts until all is written. */
+  hurried: boolean;
   /** Ends the wait for more facts. */
   hurry: () => void;
   /** Forgets the queue once nothing more is told. */
@@ -59,7 +61,14 @@ export class NarrationWriter {
   tell(fact: Fact): void {
     this.lastTold = Date.now();
     const key = keyOf(fact.run_id, fact.execution);
-    const queue = this.queues.get(key) ?? { facts: [], draining: undefined, written: 0, hurry: () => {}, expiry: undefined };
+    const queue = this.queues.get(key) ?? {
+      facts: [],
+      draining: undefined,
+      written: 0,
+      hurried: false,
+      hurry: () => {},
+      expiry: undefined,
+    };
     this.queues.set(key, queue);
     clearTimeout(queue.expiry);
     queue.facts.push(fact);
@@ -69,14 +78,19 @@ export class NarrationWriter {
   /** Writes all that was told of this execution so far; resolves when that is done. */
   async flushed(runId: string, execution: string): Promise<void> {
     const queue = this.queues.get(keyOf(runId, execution));
-    queue?.hurry();
-    await queue?.draining;
+    if (!queue?.draining) return;
+    queue.hurried = true;
+    queue.hurry();
+    await queue.draining;
   }
 
   /** Write what there is, for as long as `limitMs` allows. */
   async stop(limitMs: number): Promise<void> {
     const queues = [...this.queues.values()];
-    for (const queue of queues) queue.hurry();
+    for (const queue of queues) {
+      queue.hurried = true;
+      queue.hurry();
+    }
     await Promise.race([Promise.all(queues.map((queue) => queue.draining)), pause(limitMs)]);
     this.stopped = true;
   }
@@ -88,13 +102,15 @@ export class NarrationWriter {
       queue.written = Date.now();
     }
     queue.draining = undefined;
+    queue.hurried = false;
     queue.expiry = setTimeout(() => this.queues.delete(key), OF_LATE_MS).unref();
   }
 
   /** Wait for the rest of a burst; the longer, the more runs are telling. */
-  private gather(queue: Queue): Promise<void> {
+  private async gather(queue: Queue): Promise<void> {
+    if (queue.hurried) return;
     const due = queue.written + Math.max(BATCH_MS, this.queues.size * SHARE_MS) - Date.now();
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       queue.hurry = resolve;
       setTimeout(resolve, Math.max(FIRST_MS, due)).unref();
     });

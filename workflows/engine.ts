@@ -1,21 +1,19 @@
-import { AsyncLocalStorage, isCancellation, sleep, workflowInfo } from "@temporalio/workflow";
-import type { Outcome, RunRef, Trace } from "../contract/activity.js";
+import { AsyncLocalStorage, isCancellation, sleep } from "@temporalio/workflow";
+import type { Outcome, RunRef } from "../contract/activity.js";
 import type { StepRef } from "../contract/fact.js";
 import type { Json, JsonObject } from "../contract/json.js";
-import { type RetryPolicy, retryDelay } from "../contract/retry.js";
+import { isRetryable, policyOf, retryDelay } from "../contract/retry.js";
 import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
 import type { StepError, StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { readFailure, type StepFailure } from "./failure.js";
+import { refuseLongHistory } from "./history-limit.js";
 import type { Life } from "./life.js";
 import type { Narrator } from "./narrator.js";
 import { activitiesFor } from "./proxies.js";
-
-/** Temporal ends a history at 51,200 events or 50 MiB; the run stops while there is room to end in order. */
-const MAX_HISTORY_EVENTS = 48_000;
-const MAX_HISTORY_BYTES = 45 * 1024 * 1024;
+import { tellLost, tellTrace } from "./tell-trace.js";
 
 /** What a step is before it begins. */
 export interface StepPlan {
@@ -169,7 +167,7 @@ export class Engine {
     if (plan.options.if === false) return this.skip(step, plan) as Value;
 
     if (this.life.isPaused) await this.life.gate();
-    this.refuseLongHistory();
+    refuseLongHistory();
     this.enterPhase(step);
 
     const policy = policyOf(plan.options.retry);
@@ -184,19 +182,19 @@ export class Engine {
       const done = this.begin(step, plan);
       try {
         const outcome = await work(place);
-        this.tellLost(place, outcome);
+        tellLost(this.narrator, place, outcome);
         this.complete(place, outcome);
         return outcome.value;
       } catch (thrown) {
         const failure = readFailure(thrown);
         this.forgetLostTree(failure.error);
-        if (failure.detail) this.tellLost(place, failure.detail);
+        if (failure.detail) tellLost(this.narrator, place, failure.detail);
         number = place.attempt + place.lost;
         if (isCancellation(thrown)) {
           this.fail(place, "cancelled", { error: { type: "cancelled", message: "The run was stopped." } }, begun);
           throw thrown;
         }
-        if (tried >= tries || !isRetryable(policy, failure.error)) throw this.fail(place, "failed", failure, begun);
+        if (tried >= tries || !isRetryable(policy, failure.error.type)) throw this.fail(place, "failed", failure, begun);
         await this.backOff(place, failure, begun, retryDelay(policy, tried));
       } finally {
         done();
@@ -217,16 +215,16 @@ export class Engine {
       this.narrator.tell({ type: "log", level, text: `${plan.kind} ${plan.key}: ${text}`, step_id: step.id, attempt });
     try {
       const outcome = await work(place);
-      this.tellLost(place, outcome);
-      this.tellTrace(outcome);
+      tellLost(this.narrator, place, outcome);
+      tellTrace(this.narrator, outcome);
       say("info", "done");
       return outcome.value;
     } catch (thrown) {
       if (isCancellation(thrown)) throw thrown;
       const { error, detail, output } = readFailure(thrown);
       if (detail) {
-        this.tellLost(place, detail);
-        this.tellTrace(detail);
+        tellLost(this.narrator, place, detail);
+        tellTrace(this.narrator, detail);
       }
       say("warn", error.message);
       throw new StepFailed(plan.key, error.type, error.message, output);
@@ -245,17 +243,6 @@ export class Engine {
     if (step.phase === this.phase || step.phase === null) return;
     this.phase = step.phase;
     this.narrator.tell({ type: "run.phase", phase: step.phase });
-  }
-
-  private refuseLongHistory(): void {
-    const { historyLength, historySize } = workflowInfo();
-    if (historyLength < MAX_HISTORY_EVENTS && historySize < MAX_HISTORY_BYTES) return;
-    throw new StepFailed(
-      "history",
-      "history_limit",
-      `This run has ${historyLength} events (${historySize} bytes) of history; Temporal ends a run at 51,200 events or 50 MiB. ` +
-        "Split the work over several runs.",
-    );
   }
 
   private skip(step: StepRef, plan: StepPlan): undefined {
@@ -278,7 +265,7 @@ export class Engine {
   private complete(place: Place, outcome: Outcome<unknown>): void {
     const { step } = place;
     const attempt = place.attempt + place.lost;
-    this.tellTrace(outcome);
+    tellTrace(this.narrator, outcome);
     this.results.set(step.key, { stepId: step.key, status: "completed", data: outcome.value });
     this.latest = step;
     const { started_at, completed_at } = outcome;
@@ -294,7 +281,7 @@ export class Engine {
     const { step } = place;
     const attempt = place.attempt + place.lost;
     const { error, detail } = failure;
-    if (detail) this.tellTrace(detail);
+    if (detail) tellTrace(this.narrator, detail);
     const started_at = detail?.started_at ?? begun;
     const completed_at = detail?.completed_at ?? new Date().toISOString();
     const output = (failure.output ?? null) as Json; // from an activity's failure: JSON
@@ -310,7 +297,7 @@ export class Engine {
     const { step } = place;
     const attempt = place.attempt + place.lost;
     const { error, detail } = failure;
-    if (detail) this.tellTrace(detail);
+    if (detail) tellTrace(this.narrator, detail);
     const completed_at = detail?.completed_at ?? new Date().toISOString();
     this.narrator.tell(
       {
@@ -329,28 +316,6 @@ export class Engine {
     await this.life.gate();
   }
 
-  /** Tell the tries whose worker died, and count them. */
-  private tellLost(place: Place, { lost }: Trace): void {
-    for (const { started_at, lost_at } of lost) {
-      this.narrator.tell({
-        type: "step.attempt",
-        step_id: place.step.id,
-        attempt: place.attempt + place.lost++,
-        status: "lost",
-        error: { type: "worker_lost", message: "The worker was lost in this try; it may have acted." },
-        started_at,
-        completed_at: lost_at,
-        retry_at: lost_at,
-      });
-    }
-  }
-
-  private tellTrace(trace: Trace): void {
-    for (const session of trace.sessions ?? []) this.narrator.tell({ type: "session.updated", session });
-    for (const call of trace.tool_calls ?? []) this.narrator.tell({ type: "tool_call.recorded", call });
-    for (const artifact of trace.artifacts ?? []) this.narrator.tell({ type: "artifact.created", artifact });
-  }
-
   private checkpoint(step: StepRef, outcome: Outcome<unknown> | undefined, label: string | null): void {
     this.narrator.tell(
       {
@@ -364,14 +329,4 @@ export class Engine {
       outcome?.completed_at,
     );
   }
-}
-
-function policyOf(retry: RetryPolicy | boolean | undefined): RetryPolicy {
-  if (retry === true) return { maxAttempts: 3 };
-  if (!retry) return { maxAttempts: 1 };
-  return { maxAttempts: 3, ...retry };
-}
-
-function isRetryable(policy: RetryPolicy, error: StepError): boolean {
-  return !policy.retryableErrors || policy.retryableErrors.includes(error.type);
 }
