@@ -34,6 +34,8 @@ test("it tells where it is, and one Ctrl-C, even heard twice, ends it in order",
   await vi.waitFor(() => expect(said.out).toContain("Token"), 20_000);
   expect(said.out).toBe(`Longhaul  http://127.0.0.1:${port}\nData      ${home}\nToken     cat ${home}/token\n`);
 
+  // The API was waited for, the worker was not.
+  await vi.waitFor(() => expect(journal().match(/begin \d+/g)).toHaveLength(2), 20_000);
   server.kill("SIGINT");
   server.kill("SIGINT");
   expect(await code).toBe(0);

@@ -76,6 +76,7 @@ test("all comes up, stops with nothing left, and a second start finds the data o
   expect((await fetch(first.temporalUiUrl ?? "")).status).toBe(200);
   await ask(first.databaseUrl, "create table kept as select 7 as n");
   await expect(startStack(config, options)).rejects.toThrow(`already (pid ${process.pid})`);
+  await vi.waitFor(() => expect(journal().match(/begin \d+/g)).toHaveLength(2), 20_000);
   await first.stop();
   expect(pids.filter((pid) => pid && markOf(pid))).toEqual([]);
   expect(journal()).toContain(`{"token":"${first.token}","temporal":"${first.temporalAddress}"}`);
