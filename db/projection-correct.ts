@@ -6,7 +6,7 @@ import { applyToRows } from "./fact-apply.js";
 import { type RunRow, type RunRows, rowsOf, type Told } from "./fact-rows.js";
 import { enterExecution, newRun, SETTLED } from "./fact-run.js";
 import { closeSteps } from "./fact-step.js";
-import { existingUsers, findRun, loadAllRows, loadRows, lockRun, namedIn } from "./projection-load.js";
+import { existingUsers, findRun, loadAllRows, loadRows, lockRuns, namedIn } from "./projection-load.js";
 import { eventsOf, tellFacts } from "./projection-tell.js";
 import { appendEvents, writeRows } from "./projection-write.js";
 import {
@@ -45,7 +45,7 @@ export async function correctRun(db: Database, runId: string, byExecution: reado
 
 /** `correctRun` inside a transaction, for facts that are storable and in order of `seq`. */
 export async function tellCorrection(tx: Connection, runId: string, replayed: readonly ExecutionFacts[]): Promise<number[]> {
-  for (const { execution, facts } of replayed) await tellFacts(tx, runId, execution, facts);
+  for (const { execution, facts } of replayed) await tellFacts(tx, [{ runId, execution, facts }]);
   const run = await findRun(tx, runId);
   if (run === null || run === "deleted") return [];
 
@@ -90,8 +90,8 @@ async function announce(tx: Connection, rows: RunRows, seqs: number[]): Promise<
   const { run } = rows;
   const data = { execution_id: run.id, project_id: run.projectId, seqs };
   const event = { key: `corrected:${run.eventSeq + 1}`, type: "workflow.execution.corrected", data };
-  await appendEvents(tx, rows, [{ ...event, at: run.updatedAt.toISOString() }]);
-  await writeRows(tx, rows);
+  await appendEvents(tx, [{ rows, events: [{ ...event, at: run.updatedAt.toISOString() }] }]);
+  await writeRows(tx, [rows]);
 }
 
 /** Whether the replay is of every execution that has told something. */
@@ -198,19 +198,20 @@ export async function settleRun(db: Database, runId: string, execution: string, 
 
 /** `settleRun` inside a transaction. */
 export async function tellSettlement(tx: Connection, runId: string, execution: string, settled: Settlement): Promise<boolean> {
-  await lockRun(tx, runId);
+  await lockRuns(tx, [runId]);
   const run = await findRun(tx, runId);
   if (run === null || run === "deleted") return false;
   if (run.temporalRunId !== null && run.temporalRunId !== execution) return false;
   if (isFinished(run.status)) return false;
 
   const fact = settlement(runId, execution, settled);
-  const rows = await loadRows(tx, run, [fact]);
-  if (run.temporalRunId === null) enterExecution(rows, execution);
-  applyToRows(rows, fact);
-  const closed = closeSteps(rows);
-  await appendEvents(tx, rows, eventsOf([fact], run.projectId, closed));
-  await writeRows(tx, rows);
+  for (const rows of await loadRows(tx, [{ run, facts: [fact] }])) {
+    if (run.temporalRunId === null) enterExecution(rows, execution);
+    applyToRows(rows, fact);
+    const closed = closeSteps(rows);
+    await appendEvents(tx, [{ rows, events: eventsOf([fact], run.projectId, closed) }]);
+    await writeRows(tx, [rows]);
+  }
   return true;
 }
 

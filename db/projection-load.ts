@@ -20,17 +20,42 @@ import {
   workflows,
 } from "./schema.js";
 
-/** One writer of a run at a time, until the transaction ends. */
-export async function lockRun(tx: Connection, runId: string): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${runId}, 0))`);
+/** One writer of a run at a time, until the transaction ends. Several are taken in one order, so that no two wait for each other. */
+export async function lockRuns(tx: Connection, runIds: readonly string[]): Promise<void> {
+  const ids = sql.param(runIds.toSorted());
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(id, 0)) from unnest(${ids}::text[]) as id`);
 }
 
 /** The run's row; `deleted` when nothing may bring it back; null when it is not there yet. */
 export async function findRun(tx: Connection, runId: string): Promise<RunRow | "deleted" | null> {
-  const [run] = await tx.select().from(runs).where(eq(runs.id, runId)).for("update");
-  if (run) return run;
-  const [tombstone] = await tx.select().from(tombstones).where(eq(tombstones.runId, runId));
-  return tombstone ? "deleted" : null;
+  return (await findRuns(tx, [{ runId, execution: "" }])).get(runId)?.run ?? null;
+}
+
+export interface FoundRun {
+  run: RunRow | "deleted";
+  /** Facts 1..told of the execution are written; null when it has told nothing. */
+  told: number | null;
+}
+
+/** The runs' rows, by id, and how far these executions of them are written. */
+export async function findRuns(
+  tx: Connection,
+  asked: readonly { runId: string; execution: string }[],
+): Promise<Map<string, FoundRun>> {
+  const ids = asked.map(({ runId }) => runId);
+  const named = asked.map(({ execution }) => execution);
+  const pairs = sql`select * from unnest(${sql.param(ids)}::text[], ${sql.param(named)}::text[])`;
+  const told = sql<number | null>`(
+    select e.told from mirror.executions as e where e.run_id = runs.id and (e.run_id, e.execution) in (${pairs})
+  )`;
+  const rows = await tx.select({ run: runs, told }).from(runs).where(inArray(runs.id, ids)).for("update");
+  const found = new Map<string, FoundRun>(rows.map((row) => [row.run.id, row]));
+  const missing = ids.filter((id) => !found.has(id));
+  if (missing.length > 0) {
+    const gone = await tx.select().from(tombstones).where(inArray(tombstones.runId, missing));
+    for (const { runId } of gone) found.set(runId, { run: "deleted", told: null });
+  }
+  return found;
 }
 
 /**
@@ -68,41 +93,50 @@ export async function insertRun(tx: Connection, header: RunHeader): Promise<RunR
   return run;
 }
 
-/** All open steps of the run, and whatever else these facts speak of. */
-export async function loadRows(tx: Connection, run: RunRow, facts: readonly Told[]): Promise<RunRows> {
-  const rows = rowsOf(run);
-  const named = namedIn(facts);
-  const open = and(eq(steps.runId, run.id), notInArray(steps.status, ["completed", "failed", "skipped", "cancelled"]));
-  const mine = (ids: Set<string>) => and(eq(steps.runId, run.id), inArray(steps.id, [...ids]));
-  for (const row of await tx
+/** All open steps of these runs, and whatever else the facts at hand speak of; in the order that was asked for. */
+export async function loadRows(tx: Connection, asked: readonly { run: RunRow; facts: readonly Told[] }[]): Promise<RunRows[]> {
+  const named = asked.map(({ facts }) => namedIn(facts));
+  const all = (kind: keyof Named) => [...new Set(named.flatMap((names) => [...names[kind]]))];
+  const loaded = asked.map(({ run }) => rowsOf(run));
+  const byRun = new Map(loaded.map((rows) => [rows.run.id, rows]));
+  /** Gives rows of other tables than `steps` to each run whose facts name them. */
+  const give = <Row extends { id: string }>(
+    kind: keyof Named,
+    found: readonly Row[],
+    mapOf: (rows: RunRows) => Map<string, Row>,
+  ) => {
+    for (const row of found) {
+      for (const [i, rows] of loaded.entries()) if (named[i]?.[kind].has(row.id)) mapOf(rows).set(row.id, row);
+    }
+  };
+
+  const open = notInArray(steps.status, ["completed", "failed", "skipped", "cancelled"]);
+  const spoken = all("steps");
+  const which = spoken.length > 0 ? or(open, inArray(steps.id, spoken)) : open;
+  const found = await tx
     .select()
     .from(steps)
-    .where(named.steps.size > 0 ? or(open, mine(named.steps)) : open)) {
-    rows.steps.set(row.id, row);
+    .where(and(inArray(steps.runId, [...byRun.keys()]), which));
+  for (const row of found) byRun.get(row.runId)?.steps.set(row.id, row);
+
+  const sessions = all("sessions");
+  if (sessions.length > 0) {
+    const rows = await tx.select().from(agentSessions).where(inArray(agentSessions.id, sessions));
+    give("sessions", rows, ({ sessions }) => sessions);
   }
-  if (named.sessions.size > 0) {
-    const found = await tx
-      .select()
-      .from(agentSessions)
-      .where(inArray(agentSessions.id, [...named.sessions]));
-    for (const row of found) rows.sessions.set(row.id, row);
+  const remarks = all("comments");
+  if (remarks.length > 0) {
+    const rows = await tx.select().from(comments).where(inArray(comments.id, remarks));
+    give("comments", rows, ({ comments }) => comments);
   }
-  if (named.comments.size > 0) {
-    const found = await tx
-      .select()
-      .from(comments)
-      .where(inArray(comments.id, [...named.comments]));
-    for (const row of found) rows.comments.set(row.id, row);
+  const files = all("artifacts");
+  if (files.length > 0) {
+    const rows = await tx.select().from(artifacts).where(inArray(artifacts.id, files));
+    give("artifacts", rows, ({ artifacts }) => artifacts);
   }
-  if (named.artifacts.size > 0) {
-    const found = await tx
-      .select()
-      .from(artifacts)
-      .where(inArray(artifacts.id, [...named.artifacts]));
-    for (const row of found) rows.artifacts.set(row.id, row);
-  }
-  rows.users = await existingUsers(tx, named.users);
-  return rows;
+  const existing = await existingUsers(tx, new Set(all("users")));
+  for (const rows of loaded) rows.users = existing;
+  return loaded;
 }
 
 /** Everything there is of a run. */

@@ -4,13 +4,21 @@ import { type AcceptedFact, eventKey, type Fact } from "../contract/fact.js";
 import type { Connection } from "./database.js";
 import { applyToRows } from "./fact-apply.js";
 import { eventOf } from "./fact-event.js";
-import type { StepRow, Told } from "./fact-rows.js";
+import type { RunRow, StepRow, Told } from "./fact-rows.js";
 import { enterExecution } from "./fact-run.js";
 import { closeSteps } from "./fact-step.js";
-import { findRun, insertRun, loadRows, lockRun } from "./projection-load.js";
+import { findRun, findRuns, insertRun, loadRows, lockRuns } from "./projection-load.js";
 import { appendEvents, type NewEvent, writeRows } from "./projection-write.js";
-import { executions, facts as factTable } from "./schema.js";
+import { facts as factTable } from "./schema.js";
 import { digestOf } from "./storable.js";
+
+/** What an execution of a run has told. */
+export interface Narration {
+  runId: string;
+  /** Temporal's run id. */
+  execution: string;
+  facts: readonly Fact[];
+}
 
 export interface Applied {
   /** All facts 1..told of this execution are in the database. */
@@ -26,35 +34,65 @@ interface Manner {
   rebuilding?: boolean;
 }
 
-/** `applyFacts` inside a transaction, for facts that are storable and in order of `seq`. */
+/**
+ * `applyTogether` inside a transaction, for facts that are storable and in order of `seq`. The runs are different ones.
+ *
+ * @returns in the order of the narrations.
+ */
 export async function tellFacts(
   tx: Connection,
-  runId: string,
-  execution: string,
-  facts: readonly Fact[],
+  narrations: readonly Narration[],
   { rebuilding = false }: Manner = {},
-): Promise<Applied> {
-  await lockRun(tx, runId);
-  const run = (await findRun(tx, runId)) ?? (await beginRun(tx, facts));
-  if (run === null) return { told: 0, gap: facts.length > 0, applied: [] };
-  if (run === "deleted") return { told: facts.at(-1)?.seq ?? 0, gap: false, applied: [] };
+): Promise<Applied[]> {
+  const ids = narrations.map(({ runId }) => runId);
+  await lockRuns(tx, ids);
+  const found = await findRuns(tx, narrations);
+  const results: Applied[] = [];
+  const accounts: Account[] = [];
+  for (const narration of narrations) {
+    const { runId, execution, facts } = narration;
+    const { run, told: before } = found.get(runId) ?? { run: await beginRun(tx, facts), told: null };
+    if (run === null || run === "deleted") {
+      const told = run === null ? 0 : (facts.at(-1)?.seq ?? 0);
+      results.push({ told, gap: run === null && facts.length > 0, applied: [] });
+      continue;
+    }
+    const { tellings, told, gap } = await sortOut(tx, narration, before ?? 0);
+    const applied = tellings.map(({ fact }) => fact);
+    results.push({ told, gap, applied });
+    if (tellings.length > 0) accounts.push({ run, execution, isNew: before === null, told, tellings, facts: applied });
+  }
+  if (accounts.length > 0) await writeAccounts(tx, accounts, rebuilding);
+  return results;
+}
 
-  const place = and(eq(executions.runId, runId), eq(executions.execution, execution));
-  const [known] = await tx.select({ told: executions.told }).from(executions).where(place);
-  const { tellings, told, gap } = await sortOut(tx, runId, execution, facts, known?.told ?? 0);
-  if (tellings.length === 0) return { told, gap, applied: [] };
+/** What is to be written of a run. */
+interface Account {
+  run: RunRow;
+  execution: string;
+  /** The execution has told nothing before. */
+  isNew: boolean;
+  /** Facts 1..told are written then. */
+  told: number;
+  tellings: readonly Telling[];
+  /** The tellings' facts. */
+  facts: readonly Fact[];
+}
 
-  const applied = tellings.map(({ fact }) => fact);
-  const rows = await loadRows(tx, run, applied);
-  if (!known) enterExecution(rows, execution);
-  for (const { fact, again } of tellings) applyToRows(rows, fact, { again });
-  if (rebuilding) rows.forgeries = [];
-  const closed = closeSteps(rows);
-  const first = tellings.filter(({ again }) => !again).map(({ fact }) => fact);
-  await appendEvents(tx, rows, eventsOf(first, run.projectId, closed));
-  await writeRows(tx, rows);
-  await noteTellings(tx, { runId, execution, told, since: applied[0]?.at ?? run.createdAt.toISOString() }, tellings);
-  return { told, gap, applied };
+async function writeAccounts(tx: Connection, accounts: readonly Account[], rebuilding: boolean): Promise<void> {
+  const loaded = await loadRows(tx, accounts);
+  const told = loaded.map((rows, i) => {
+    const { run, execution, isNew, tellings } = accounts[i] as Account; // as many as there were asked for
+    if (isNew) enterExecution(rows, execution);
+    for (const { fact, again } of tellings) applyToRows(rows, fact, { again });
+    if (rebuilding) rows.forgeries = [];
+    const closed = closeSteps(rows);
+    const first = tellings.filter(({ again }) => !again).map(({ fact }) => fact);
+    return { rows, events: eventsOf(first, run.projectId, closed) };
+  });
+  await appendEvents(tx, told);
+  await writeRows(tx, loaded);
+  await noteTellings(tx, accounts);
 }
 
 /** A run whose row is not there begins with its first fact; with another, the first is missing. */
@@ -72,7 +110,7 @@ interface Telling {
 }
 
 /** What of these facts is to be written: new ones without a gap, and different tellings of old ones. */
-async function sortOut(tx: Connection, runId: string, execution: string, facts: readonly Fact[], before: number) {
+async function sortOut(tx: Connection, { runId, execution, facts }: Narration, before: number) {
   const [first, last] = [facts[0], facts.at(-1)];
   const digests = new Map<number, string>();
   if (first && last && first.seq <= before) {
@@ -98,31 +136,25 @@ async function sortOut(tx: Connection, runId: string, execution: string, facts: 
   return { tellings, told, gap: false };
 }
 
-interface Account {
-  runId: string;
-  execution: string;
-  /** Facts 1..told are written. */
-  told: number;
-  /** When the execution's first fact was, should this be its first telling. */
-  since: string;
-}
-
-async function noteTellings(
-  tx: Connection,
-  { runId, execution, told, since }: Account,
-  tellings: readonly Telling[],
-): Promise<void> {
-  const bySeq = new Map<number, object>();
-  for (const { fact, digest, retold } of tellings) bySeq.set(fact.seq, { seq: fact.seq, digest, retold });
+async function noteTellings(tx: Connection, accounts: readonly Account[]): Promise<void> {
+  const notes = accounts.flatMap(({ run, execution, tellings }) => {
+    const bySeq = new Map(tellings.map(({ fact: { seq }, digest, retold }) => [seq, { seq, digest, retold }]));
+    return [...bySeq.values()].map((note) => ({ run_id: run.id, execution, ...note }));
+  });
+  const places = accounts.map(({ run, execution, told, facts }) => {
+    const created_at = facts[0]?.at ?? run.createdAt.toISOString(); // should this be the execution's first telling
+    return { run_id: run.id, execution, told, created_at };
+  });
   await tx.execute(sql`
     with noted as (
       insert into mirror.facts (run_id, execution, seq, digest, retold)
-      select ${runId}, ${execution}, seq, digest, retold
-      from jsonb_to_recordset(${JSON.stringify([...bySeq.values()])}::jsonb) as (seq int, digest text, retold boolean)
+      select run_id, execution, seq, digest, retold
+      from jsonb_to_recordset(${JSON.stringify(notes)}::jsonb) as (run_id text, execution text, seq int, digest text, retold boolean)
       on conflict (run_id, execution, seq) do update set digest = excluded.digest, retold = facts.retold or excluded.retold
     )
     insert into mirror.executions (run_id, execution, told, created_at)
-    values (${runId}, ${execution}, ${told}, ${since})
+    select run_id, execution, told, created_at
+    from jsonb_to_recordset(${JSON.stringify(places)}::jsonb) as (run_id text, execution text, told int, created_at timestamptz)
     on conflict (run_id, execution) do update set told = excluded.told`);
 }
 
@@ -155,15 +187,18 @@ const ACCEPTED = new Set(["run.created", "run.status", "comment.created", "artif
 /** `applyAccepted` inside a transaction, for a storable fact. */
 export async function tellAccepted(tx: Connection, fact: AcceptedFact, { rebuilding = false }: Manner = {}): Promise<void> {
   if (!ACCEPTED.has(fact.type)) throw new Error(`A fact ${fact.type} is told by runs alone.`);
-  await lockRun(tx, fact.run_id);
+  await lockRuns(tx, [fact.run_id]);
   const run = (await findRun(tx, fact.run_id)) ?? (fact.type === "run.created" ? await insertRun(tx, fact.run) : null);
   if (run === null) throw new NotFoundError("run", fact.run_id);
   if (run === "deleted") return;
 
-  const rows = await loadRows(tx, run, [fact]);
+  const loaded = await loadRows(tx, [{ run, facts: [fact] }]);
   const before = run.eventSeq;
-  await appendEvents(tx, rows, eventsOf([fact], run.projectId));
+  await appendEvents(
+    tx,
+    loaded.map((rows) => ({ rows, events: eventsOf([fact], run.projectId) })),
+  );
   if (run.eventSeq === before && !rebuilding) return;
-  applyToRows(rows, fact);
-  await writeRows(tx, rows);
+  for (const rows of loaded) applyToRows(rows, fact);
+  await writeRows(tx, loaded);
 }

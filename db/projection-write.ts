@@ -1,4 +1,4 @@
-import { eq, getTableColumns, type InferSelectModel, type SQL, sql } from "drizzle-orm";
+import { getTableColumns, type InferSelectModel, type SQL, sql } from "drizzle-orm";
 import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Connection } from "./database.js";
 import type { RunRows } from "./fact-rows.js";
@@ -6,40 +6,84 @@ import { insertLogChunks } from "./log-chunks.js";
 import { agentSessions, artifacts, audit, checkpoints, comments, runs, stepAttempts, steps, toolCalls } from "./schema.js";
 
 /**
- * Write every changed row, in one statement: foreign keys between its rows are checked at its end. The run's row must be
- * there.
+ * Write every changed row of these runs, in one statement: foreign keys between its rows are checked at its end. The runs'
+ * rows must be there.
  */
-export async function writeRows(tx: Connection, rows: RunRows): Promise<void> {
+export async function writeRows(tx: Connection, all: readonly RunRows[]): Promise<void> {
+  const changed = <Row extends object>(tableOf: (rows: RunRows) => Map<string, Row>) =>
+    all.flatMap((rows) => [...tableOf(rows).values()].filter((row) => rows.changed.has(row)));
   const upserts = [
-    ...upsert(steps, [steps.id], changedOf(rows, rows.steps)),
-    ...upsert(stepAttempts, [stepAttempts.stepId, stepAttempts.number], changedOf(rows, rows.attempts)),
-    ...upsert(agentSessions, [agentSessions.id], changedOf(rows, rows.sessions)),
-    ...upsert(toolCalls, [toolCalls.id], changedOf(rows, rows.toolCalls)),
-    ...upsert(comments, [comments.id], changedOf(rows, rows.comments)),
-    ...upsert(artifacts, [artifacts.id], changedOf(rows, rows.artifacts)),
-    ...upsert(checkpoints, [checkpoints.id], changedOf(rows, rows.checkpoints)),
+    ...upsert(
+      steps,
+      [steps.id],
+      changed(({ steps }) => steps),
+    ),
+    ...upsert(
+      stepAttempts,
+      [stepAttempts.stepId, stepAttempts.number],
+      changed(({ attempts }) => attempts),
+    ),
+    ...upsert(
+      agentSessions,
+      [agentSessions.id],
+      changed(({ sessions }) => sessions),
+    ),
+    ...upsert(
+      toolCalls,
+      [toolCalls.id],
+      changed(({ toolCalls }) => toolCalls),
+    ),
+    ...upsert(
+      comments,
+      [comments.id],
+      changed(({ comments }) => comments),
+    ),
+    ...upsert(
+      artifacts,
+      [artifacts.id],
+      changed(({ artifacts }) => artifacts),
+    ),
+    ...upsert(
+      checkpoints,
+      [checkpoints.id],
+      changed(({ checkpoints }) => checkpoints),
+    ),
+    ...updates(all),
   ];
   if (upserts.length > 0) {
     const parts = upserts.map((part, i) => sql`${sql.raw(`part_${i}`)} as (${part})`);
     await tx.execute(sql`with ${sql.join(parts, sql`, `)} select`);
   }
-  await insertLogChunks(tx, rows.logChunks);
-  if (rows.forgeries.length > 0) {
-    const action = "forgery.refused";
-    await tx.insert(audit).values(rows.forgeries.map(({ at, what }) => ({ at, action, subject: rows.run.id, data: { what } })));
+  await insertLogChunks(
+    tx,
+    all.flatMap(({ logChunks }) => logChunks),
+  );
+  const action = "forgery.refused";
+  const forgeries = all.flatMap(({ run, forgeries }) =>
+    forgeries.map(({ at, what }) => ({ at, action, subject: run.id, data: { what } })),
+  );
+  if (forgeries.length > 0) await tx.insert(audit).values(forgeries);
+}
+
+/** Of the runs only what has changed: a large input is not written with every step. Those with the same changes go together. */
+function updates(all: readonly RunRows[]): SQL[] {
+  const byChange = new Map<string, { names: string[]; rows: object[] }>();
+  const columns = Object.entries(getTableColumns(runs)).map(([key, { name }]): [string, string] => [key, name]);
+  for (const { run, stored, changed } of all) {
+    if (!changed.has(run)) continue;
+    const before = new Map<string, unknown>(Object.entries(stored));
+    const now: Record<string, unknown> = run;
+    const differing = columns.filter(([key]) => !before.has(key) || before.get(key) !== now[key]);
+    if (differing.length === 0) continue;
+    const names = differing.map(([, name]) => name);
+    const same = byChange.get(names.join()) ?? { names, rows: [] };
+    byChange.set(names.join(), same);
+    same.rows.push({ id: run.id, ...Object.fromEntries(differing.map(([key, name]) => [name, now[key]])) });
   }
-  if (rows.changed.has(rows.run)) await updateRun(tx, rows);
-}
-
-/** Only what has changed: a large input is not written with every step. */
-async function updateRun(tx: Connection, { run, stored }: RunRows): Promise<void> {
-  const before = new Map<string, unknown>(Object.entries(stored));
-  const changed = Object.entries(run).filter(([column, value]) => !before.has(column) || before.get(column) !== value);
-  if (changed.length > 0) await tx.update(runs).set(Object.fromEntries(changed)).where(eq(runs.id, run.id));
-}
-
-function changedOf<Row extends object>({ changed }: RunRows, table: Map<string, Row>): Row[] {
-  return [...table.values()].filter((row) => changed.has(row));
+  return [...byChange.values()].map(
+    ({ names, rows }) => sql`update ${runs} set ${sql.raw(names.map((name) => `"${name}" = changed."${name}"`).join(", "))}
+      from jsonb_populate_recordset(null::${runs}, ${JSON.stringify(rows)}::jsonb) as changed where ${runs.id} = changed.id`,
+  );
 }
 
 /** Insert whole rows, or have them take the place of those with the same key; as many as there are in one parameter. */
@@ -66,30 +110,41 @@ export interface NewEvent {
   at: string;
 }
 
-/** Append events whose keys are new in the run, numbered on from the run's last, and tell listeners of `run_event`. */
-export async function appendEvents(tx: Connection, rows: RunRows, told: readonly NewEvent[]): Promise<void> {
-  if (told.length === 0) return;
-  const { run } = rows;
-  const asked = told.flatMap(({ key, unless }) => (unless === undefined ? [key] : [key, unless]));
-  const { rows: found } = await tx.execute<{ key: string }>(
-    sql`select key from mirror.events where run_id = ${run.id} and key = any(${sql.param(asked)}::text[])`,
+/** Append events whose keys are new in their run, numbered on from the run's last, and tell listeners of `run_event`. */
+export async function appendEvents(
+  tx: Connection,
+  told: readonly { rows: RunRows; events: readonly NewEvent[] }[],
+): Promise<void> {
+  const asked = told.flatMap(({ rows: { run }, events }) =>
+    events.flatMap(({ key, unless }) =>
+      [key, ...(unless === undefined ? [] : [unless])].map((one) => ({ run: run.id, key: one })),
+    ),
   );
-  const there = new Set(found.map(({ key }) => key));
+  if (asked.length === 0) return;
+  const keys = sql`select * from unnest(${sql.param(asked.map(({ run }) => run))}::text[], ${sql.param(asked.map(({ key }) => key))}::text[])`;
+  const { rows: found } = await tx.execute<{ run_id: string; key: string }>(
+    sql`select run_id, key from mirror.events where (run_id, key) in (${keys})`,
+  );
+  const there = new Set(found.map(({ run_id, key }) => `${run_id} ${key}`));
   const records = [];
-  for (const { unless, ...event } of told) {
-    if (there.has(event.key) || (unless !== undefined && there.has(unless))) continue;
-    there.add(event.key);
-    records.push({ ...event, seq: ++run.eventSeq });
+  for (const { rows, events } of told) {
+    const { run } = rows;
+    const isThere = (key: string) => there.has(`${run.id} ${key}`);
+    for (const { unless, ...event } of events) {
+      if (isThere(event.key) || (unless !== undefined && isThere(unless))) continue;
+      there.add(`${run.id} ${event.key}`);
+      records.push({ ...event, run_id: run.id, seq: ++run.eventSeq });
+      rows.changed.add(run);
+    }
   }
   if (records.length === 0) return;
-
-  rows.changed.add(run);
   await tx.execute(sql`
-    with appended as (
+    with told as (
+      select * from jsonb_to_recordset(${JSON.stringify(records)}::jsonb)
+        as (run_id text, seq int, key text, type text, data jsonb, at timestamptz)
+    ), appended as (
       insert into mirror.events (run_id, seq, key, type, data, at)
-      select ${run.id}, seq, key, type, data, at
-      from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as (seq int, key text, type text, data jsonb, at timestamptz)
-      order by seq
+      select run_id, seq, key, type, data, at from told order by run_id, seq
     )
-    select pg_notify('run_event', ${run.id})`);
+    select pg_notify('run_event', run_id) from (select distinct run_id from told) as runs_of_events`);
 }

@@ -8,7 +8,7 @@ import type { Connection, Database } from "./database.js";
 import type { EventLine } from "./event-file.js";
 import { insertLogChunks } from "./log-chunks.js";
 import { type ExecutionFacts, type Settlement, tellSettlement } from "./projection-correct.js";
-import { findRun, insertRun, lockRun } from "./projection-load.js";
+import { findRun, insertRun, lockRuns } from "./projection-load.js";
 import { tellAccepted, tellFacts } from "./projection-tell.js";
 import { appendRunFile, parseLines, readRunFile, runFolder } from "./run-folder.js";
 import { logChunks, runs } from "./schema.js";
@@ -88,7 +88,7 @@ export interface Rebuilt {
 export async function rebuildRun(db: Database, recorded: Recorded): Promise<Rebuilt> {
   const { runId, executions, settled } = recorded;
   return db.orm.transaction(async (tx) => {
-    await lockRun(tx, runId);
+    await lockRuns(tx, [runId]);
     const begin = executions.flatMap(({ facts }) => facts).find((fact) => fact.type === "run.created");
     const run = (await findRun(tx, runId)) ?? (begin ? await insertRun(tx, storable(begin).run) : null);
     if (run === null || run === "deleted") return { rebuilt: false, renumbered: false };
@@ -97,7 +97,7 @@ export async function rebuildRun(db: Database, recorded: Recorded): Promise<Rebu
     if (run.eventSeq === 0) await putEvents(tx, runId, kept);
     for (const { execution, facts } of executions) {
       const sorted = facts.map(storable).sort((a, b) => a.seq - b.seq);
-      await tellFacts(tx, runId, execution, sorted, { rebuilding: true });
+      await tellFacts(tx, [{ runId, execution, facts: sorted }], { rebuilding: true });
     }
     if (settled) await tellSettlement(tx, runId, settled.execution, settled);
     for (const fact of recorded.late) await tellAccepted(tx, storable(fact), { rebuilding: true });
