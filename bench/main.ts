@@ -2,11 +2,13 @@
 // Parts: latency, throughput, start, file, long, machinery; all of them when none is named.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../config.js";
+import { openDatabase } from "../db/database.js";
+import { unsettledExecutions } from "../db/executions.js";
 import { freePort } from "../local/ports.js";
 import { startStack } from "../local/stack.js";
 import { builtFile } from "../package-root.js";
@@ -28,6 +30,7 @@ writeFileSync(join(project, ".agent/workflows/definitions/ticks.ts"), ticksFile)
 await bundleHost(builtFile("bench/raw-workflow.js"), builtFile("bench/raw-bundle.cjs"));
 const config = readConfig({ LONGHAUL_HOME: join(folder, "home"), LONGHAUL_PORT: String(await freePort()), LONGHAUL_LOG: "warn" });
 const stack = await startStack(config, { temporalUi: false });
+const database = openDatabase(stack.databaseUrl);
 const rawPort = await freePort();
 const rawProcess = fork(builtFile("bench/raw-main.js"), [], {
   env: { ...process.env, TEMPORAL_ADDRESS: stack.temporalAddress, PORT: String(rawPort) },
@@ -47,6 +50,7 @@ try {
   if (wanted("machinery")) await machinery(folder, stack.databaseUrl);
 } finally {
   rawProcess.disconnect();
+  await database.close();
   await stack.stop();
   rmSync(folder, { recursive: true, force: true });
 }
@@ -112,10 +116,8 @@ async function compare(
 
 /** What Longhaul does once runs are over, replays and their folders, is not to be in the other one's way. */
 async function settled(): Promise<void> {
-  const runs = join(project, ".agent/workflows/executions");
-  const isSettled = (run: string) => existsSync(join(runs, run, "history.json"));
-  while (!readdirSync(runs).every(isSettled)) await sleep(200);
-  await sleep(1_000);
+  while ((await unsettledExecutions(database, { finished: true })).length > 0) await sleep(200);
+  await sleep(4_000); // and a last look at their folders
 }
 
 function report(what: string, ours: number, raw: number, better: "lower" | "higher", bar: number): void {

@@ -52,3 +52,9 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true;
   return isUnavailable(error.cause);
 }
+
+/** Whether the server gave up waiting for a lock or for a statement to end: it is there, and other statements may do well. */
+export function isOutOfTime(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && (error.code === "57014" || error.code === "55P03")) || isOutOfTime(error.cause);
+}

@@ -3,15 +3,6 @@ import type { RunStatus } from "../contract/run.js";
 import type { Database } from "./database.js";
 import { events, executions, projects, runs } from "./schema.js";
 
-/** How far this execution's narration is written: all facts 1..n; 0 when nothing is. */
-export async function toldOf(db: Database, runId: string, execution: string): Promise<number> {
-  const [row] = await db.orm
-    .select({ told: executions.told })
-    .from(executions)
-    .where(and(eq(executions.runId, runId), eq(executions.execution, execution)));
-  return row?.told ?? 0;
-}
-
 /** This execution has been replayed after its end, corrected and archived. */
 export async function markSettled(db: Database, runId: string, execution: string): Promise<void> {
   await db.orm

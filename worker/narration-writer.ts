@@ -1,16 +1,21 @@
 import type { Logger } from "pino";
 import type { Fact } from "../contract/fact.js";
-import type { Database } from "../db/database.js";
-import { applyFacts } from "../db/projection.js";
+import { type Database, isOutOfTime, isUnavailable } from "../db/database.js";
+import { applyFacts, applyTogether } from "../db/projection.js";
 
-/** The first fact of a burst is written at once, those that follow together after this time. */
+/** The first fact after a silence is written at once, those that follow together after this time. */
 const BATCH_MS = 200;
 const FIRST_MS = 5;
-/** Each run that has told something of late adds this to everybody's wait. */
-const SHARE_MS = 50;
+/** Each run that has told something of late adds this to everybody's wait, up to a second. */
+const SHARE_MS = 20;
+const LONGEST_MS = 1_000;
 const OF_LATE_MS = 3_000;
+/** Facts of one run, and about as many of all, in one transaction. */
 const BATCH_FACTS = 500;
+const BATCH_FACTS_OF_ALL = 2_000;
 const QUIET_MS = 500;
+/** Runs that tell at the same time and are no burden yet. */
+const FEW_RUNS = 8;
 
 export interface WriterOptions {
   db: Database;
@@ -21,29 +26,44 @@ export interface WriterOptions {
   log: Logger;
 }
 
+/** What an execution has told and is not written. */
 interface Queue {
+  runId: string;
+  execution: string;
   facts: Fact[];
-  draining: Promise<void> | undefined;
-  /** When facts of this execution were last written. */
-  written: number;
-  /** Someone waits for what was told: no more waiting for further facts until all is written. */
-  hurried: boolean;
-  /** Ends the wait for more facts. */
-  hurry: () => void;
-  /** Forgets the queue once nothing more is told. */
-  expiry: NodeJS.Timeout | undefined;
+  /** Some were taken from it and are being written. */
+  busy: boolean;
+  /** Facts 1..told are written, as far as this writer has done it. */
+  told: number;
+  lastTold: number;
+  /** Called when what was taken is written. */
+  waiting: (() => void)[];
+}
+
+interface Taken {
+  queue: Queue;
+  runId: string;
+  execution: string;
+  facts: Fact[];
 }
 
 /**
- * Takes facts from the sink and writes them to Postgres, in batches and in order, execution by execution.
+ * Takes facts from the sink and writes them to Postgres, in order execution by execution, those of all runs together: what a
+ * write costs is the same for one run and for fifty.
  *
  * With Postgres away it waits and tries again: facts stay in memory, and what a dying worker loses is told
- * again by replay.
+ * again by replay. A run that cannot be written like the others, or has a gap, is seen to alone and delays nobody.
  */
 export class NarrationWriter {
   private readonly queues = new Map<string, Queue>();
   private stopped = false;
   private lastTold = 0;
+  private lastWritten = 0;
+  private writing: Promise<void> | undefined;
+  /** Someone waits for what was told: no more waiting for further facts. */
+  private hurried = false;
+  /** Ends the wait for more facts. */
+  private endWait = () => {};
 
   constructor(private readonly options: WriterOptions) {}
 
@@ -52,93 +72,184 @@ export class NarrationWriter {
     return Date.now() - this.lastTold > QUIET_MS;
   }
 
+  /** Many runs are telling at the same time: work that can wait would be in their way. */
+  get isBusy(): boolean {
+    return this.tellingRuns() > FEW_RUNS;
+  }
+
   /** Whether this execution has told something in the last seconds. */
   isTelling(runId: string, execution: string): boolean {
-    return this.queues.has(keyOf(runId, execution));
+    const queue = this.queues.get(keyOf(runId, execution));
+    return queue !== undefined && isOfLate(queue);
   }
 
   /** Only enqueues: the workflow task that tells it waits for this. */
   tell(fact: Fact): void {
-    this.lastTold = Date.now();
-    const key = keyOf(fact.run_id, fact.execution);
+    const { run_id: runId, execution } = fact;
+    const key = keyOf(runId, execution);
     const queue = this.queues.get(key) ?? {
+      runId,
+      execution,
       facts: [],
-      draining: undefined,
-      written: 0,
-      hurried: false,
-      hurry: () => {},
-      expiry: undefined,
+      busy: false,
+      told: 0,
+      lastTold: 0,
+      waiting: [],
     };
     this.queues.set(key, queue);
-    clearTimeout(queue.expiry);
     queue.facts.push(fact);
-    queue.draining ??= this.drain(key, queue);
+    queue.lastTold = Date.now();
+    this.lastTold = queue.lastTold;
+    this.writing ??= this.write();
   }
 
-  /** Writes all that was told of this execution so far; resolves when that is done. */
-  async flushed(runId: string, execution: string): Promise<void> {
+  /**
+   * Writes all that was told of this execution so far.
+   *
+   * @returns how far it is written then: facts 1..n, as far as this writer knows.
+   */
+  async flushed(runId: string, execution: string): Promise<number> {
     const queue = this.queues.get(keyOf(runId, execution));
-    if (!queue?.draining) return;
-    queue.hurried = true;
-    queue.hurry();
-    await queue.draining;
+    while (queue && isOpen(queue) && !this.stopped) {
+      this.hurry();
+      await new Promise<void>((resolve) => queue.waiting.push(resolve));
+    }
+    return queue?.told ?? 0;
   }
 
   /** Write what there is, for as long as `limitMs` allows. */
   async stop(limitMs: number): Promise<void> {
-    const queues = [...this.queues.values()];
-    for (const queue of queues) {
-      queue.hurried = true;
-      queue.hurry();
-    }
-    await Promise.race([Promise.all(queues.map((queue) => queue.draining)), pause(limitMs)]);
+    const all = [...this.queues.values()].map(({ runId, execution }) => this.flushed(runId, execution));
+    await Promise.race([Promise.all(all), pause(limitMs)]);
     this.stopped = true;
+    for (const queue of this.queues.values()) release(queue);
   }
 
-  private async drain(key: string, queue: Queue): Promise<void> {
-    while (queue.facts.length > 0 && !this.stopped) {
-      await this.gather(queue);
-      await this.write(queue.facts.splice(0, BATCH_FACTS));
-      queue.written = Date.now();
+  private async write(): Promise<void> {
+    while (!this.stopped && [...this.queues.values()].some(isReady)) {
+      await this.gather();
+      this.hurried = false;
+      await this.writeTogether(this.take());
+      this.lastWritten = Date.now();
     }
-    queue.draining = undefined;
-    queue.hurried = false;
-    queue.expiry = setTimeout(() => this.queues.delete(key), OF_LATE_MS).unref();
+    this.writing = undefined;
+  }
+
+  private hurry(): void {
+    this.hurried = true;
+    this.endWait();
   }
 
   /** Wait for the rest of a burst; the longer, the more runs are telling. */
-  private async gather(queue: Queue): Promise<void> {
-    if (queue.hurried) return;
-    const due = queue.written + Math.max(BATCH_MS, this.queues.size * SHARE_MS) - Date.now();
+  private async gather(): Promise<void> {
+    if (this.hurried) return;
+    const wait = Math.min(LONGEST_MS, Math.max(BATCH_MS, this.tellingRuns() * SHARE_MS));
     await new Promise<void>((resolve) => {
-      queue.hurry = resolve;
-      setTimeout(resolve, Math.max(FIRST_MS, due)).unref();
+      this.endWait = resolve;
+      setTimeout(resolve, Math.max(FIRST_MS, this.lastWritten + wait - Date.now())).unref();
     });
   }
 
-  private async write(batch: Fact[]): Promise<void> {
-    const { db, replay, onWritten, log } = this.options;
-    const [{ run_id, execution }] = batch as [Fact];
-    for (let delay = 100; !this.stopped; delay = Math.min(delay * 2, 2_000)) {
+  /** Of each run what one of its executions has told, first of those that have waited longest. */
+  private take(): Taken[] {
+    const taken: Taken[] = [];
+    const runs = new Set([...this.queues.values()].filter(({ busy }) => busy).map(({ runId }) => runId));
+    let count = 0;
+    for (const [key, queue] of [...this.queues]) {
+      if (!isOpen(queue) && !isOfLate(queue)) this.queues.delete(key);
+      if (!isReady(queue) || runs.has(queue.runId) || count >= BATCH_FACTS_OF_ALL) continue;
+      this.queues.delete(key);
+      this.queues.set(key, queue);
+      queue.busy = true;
+      const { runId, execution } = queue;
+      const facts = queue.facts.splice(0, BATCH_FACTS);
+      taken.push({ queue, runId, execution, facts });
+      runs.add(runId);
+      count += facts.length;
+    }
+    return taken;
+  }
+
+  private async writeTogether(taken: readonly Taken[]): Promise<void> {
+    if (taken.length === 0) return pause(FIRST_MS); // only runs that are being seen to alone
+    for (let delay = 100; !this.stopped; delay = longer(delay)) {
       try {
-        const { gap } = await applyFacts(db, run_id, execution, batch);
-        if (gap) {
-          const facts = await replay(run_id, execution);
-          await applyFacts(db, run_id, execution, facts);
-          await applyFacts(db, run_id, execution, batch);
+        const results = await applyTogether(this.options.db, taken);
+        for (const [i, one] of taken.entries()) {
+          const { told = 0, gap = true } = results[i] ?? {};
+          if (gap) void this.writeAlone(one);
+          else this.written(one, told);
         }
-        break;
+        return;
       } catch (error) {
-        log.warn({ run: run_id, error: String(error), retry_in_ms: delay }, "what was told is not written yet");
+        if (!isUnavailable(error) || isOutOfTime(error)) {
+          for (const one of taken) void this.writeAlone(one);
+          return;
+        }
+        this.warn(taken[0], error, delay);
         await pause(delay);
       }
     }
-    onWritten(run_id, batch);
   }
+
+  private async writeAlone(one: Taken): Promise<void> {
+    const { runId, execution, facts } = one;
+    const { db, replay } = this.options;
+    for (let delay = 100; !this.stopped; delay = longer(delay)) {
+      try {
+        let { told, gap } = await applyFacts(db, runId, execution, facts);
+        if (gap) {
+          await applyFacts(db, runId, execution, await replay(runId, execution));
+          ({ told, gap } = await applyFacts(db, runId, execution, facts));
+        }
+        return this.written(one, told);
+      } catch (error) {
+        this.warn(one, error, delay);
+        await pause(delay);
+      }
+    }
+  }
+
+  private written({ queue, runId, facts }: Taken, told: number): void {
+    this.options.onWritten(runId, facts);
+    queue.told = told;
+    queue.busy = false;
+    release(queue);
+    if (queue.facts.length > 0) this.writing ??= this.write();
+  }
+
+  private tellingRuns(): number {
+    return [...this.queues.values()].filter(isOfLate).length;
+  }
+
+  private warn(one: Taken | undefined, error: unknown, retryMs: number): void {
+    const about = { run: one?.runId, error: String(error), retry_in_ms: retryMs };
+    this.options.log.warn(about, "what was told is not written yet");
+  }
+}
+
+function isReady({ facts, busy }: Queue): boolean {
+  return facts.length > 0 && !busy;
+}
+
+function isOpen({ facts, busy }: Queue): boolean {
+  return facts.length > 0 || busy;
+}
+
+function isOfLate({ lastTold }: Queue): boolean {
+  return Date.now() - lastTold < OF_LATE_MS;
+}
+
+function release(queue: Queue): void {
+  for (const done of queue.waiting.splice(0)) done();
 }
 
 function keyOf(runId: string, execution: string): string {
   return `${runId}/${execution}`;
+}
+
+function longer(delay: number): number {
+  return Math.min(delay * 2, 2_000);
 }
 
 function pause(ms: number): Promise<void> {

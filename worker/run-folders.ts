@@ -5,8 +5,15 @@ import { writeRunFiles } from "../db/run-files.js";
 
 /** A run's files are written once it has told nothing for this long, … */
 const QUIET_MS = 1_000;
-/** … or when one that always has something to tell has been waiting this long: its steps do not wait for files. */
+/** … and the worker is not busy with many others; at the latest after this time: its steps do not wait for files. */
 const BEHIND_MS = 30_000;
+
+export interface RunFoldersOptions {
+  db: Database;
+  log: Logger;
+  /** Many runs are busy: files can wait. */
+  isBusy: () => boolean;
+}
 
 interface Due {
   lines: Fact[];
@@ -19,21 +26,13 @@ export class RunFolders {
   private readonly due = new Map<string, Due>();
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly db: Database,
-    private readonly log: Logger,
-  ) {}
+  constructor(private readonly options: RunFoldersOptions) {}
 
   /** These facts are in the database now. */
   written(runId: string, facts: readonly Fact[]): void {
     const { lines, since, timer } = this.due.get(runId) ?? { lines: [], since: Date.now() };
     clearTimeout(timer);
-    const wait = Math.max(0, Math.min(QUIET_MS, since + BEHIND_MS - Date.now()));
-    this.due.set(runId, {
-      lines: [...lines, ...facts.filter(({ type }) => type === "log")],
-      since,
-      timer: setTimeout(() => this.visit(runId), wait),
-    });
+    this.wait(runId, { lines: [...lines, ...facts.filter(({ type }) => type === "log")], since });
   }
 
   /** Resolves when everything told so far is in its folder, or could not be written there. */
@@ -42,14 +41,24 @@ export class RunFolders {
     return this.writing;
   }
 
+  private wait(runId: string, due: Omit<Due, "timer">): void {
+    const left = due.since + BEHIND_MS - Date.now();
+    const onTime = () => {
+      if (left > QUIET_MS && this.options.isBusy()) this.wait(runId, due);
+      else this.visit(runId);
+    };
+    this.due.set(runId, { ...due, timer: setTimeout(onTime, Math.max(0, Math.min(QUIET_MS, left))) });
+  }
+
   private visit(runId: string): void {
     const due = this.due.get(runId);
     if (!due) return;
     clearTimeout(due.timer);
     this.due.delete(runId);
+    const { db, log } = this.options;
     this.writing = this.writing.then(() =>
-      writeRunFiles(this.db, runId, due.lines).catch((error: unknown) => {
-        this.log.warn({ run: runId, error: String(error) }, "the run's folder is behind; it is brought up with the next fact");
+      writeRunFiles(db, runId, due.lines).catch((error: unknown) => {
+        log.warn({ run: runId, error: String(error) }, "the run's folder is behind; it is brought up with the next fact");
       }),
     );
   }

@@ -61,7 +61,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   const replayer = new Replayer({ home, log });
   const warn = (message: string, error: unknown) => log.warn({ error: String(error) }, message);
   const logSink = createLogSink(db, { warn });
-  const folders = new RunFolders(db, log);
+  const folders = new RunFolders({ db, log, isBusy: () => writer.isBusy });
   const onWritten = (runId: string, facts: readonly Fact[]) => folders.written(runId, facts);
   const replay = async (runId: string, execution: string): Promise<Fact[]> =>
     replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
@@ -78,7 +78,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),
     loadCode: (hash) => activitiesCodeOf(db, hash),
-    closeGate: (final, signal) => closeGate({ db, writer, replay, onWritten }, final, signal),
+    closeGate: (final, signal) => closeGate(writer, final, signal),
   });
 
   const worker = await Worker.create({
