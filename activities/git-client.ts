@@ -1,5 +1,6 @@
 import { type SimpleGit, simpleGit } from "simple-git";
 import { StepFailure } from "./failure.js";
+import { repositorySettings } from "./git-config.js";
 import { gitEnvironment, parseSettings, type Setting, settingsFor, userSettings } from "./git-settings.js";
 import type { Marks } from "./marks.js";
 
@@ -69,13 +70,11 @@ export async function openGit(path: string, options: GitOptions = {}): Promise<G
   const base = options.environment ?? process.env;
   const own = await userSettings(base);
   const common = gitEnvironment(options.marks, base);
-  const first = await execute(path, { ...common, ...asVariables([["safe.directory", path]]) }, options, [
-    "config",
-    "--includes",
-    "--list",
-    "-z",
-  ]);
-  const settings = parseSettings(first.output ?? "").filter(([key]) => key !== "safe.directory");
+  const settings = await repositorySettings(path, async () => {
+    const variables = { ...common, ...asVariables([["safe.directory", path]]) };
+    const { output } = await execute(path, variables, options, ["config", "--includes", "--list", "-z"]);
+    return parseSettings(output ?? "").filter(([key]) => key !== "safe.directory");
+  });
   const names = settings.map(([key]) => key);
   const value = (key: string) => [...own, ...settings].findLast(([name]) => name === key)?.[1];
   const environment = {

@@ -34,9 +34,10 @@ export async function snapshotTree(
   { shared = false }: { shared?: boolean } = {},
 ): Promise<TreeRef | undefined> {
   const ref = snapshotRef(runId, stepNumber);
-  const state = await treeState(git);
-  const known = state?.clean ? kept.get(git.path) : undefined;
-  if (known?.head === state?.head && known?.branch === state?.branch && known && (await pointTo(git, ref, known.commit)))
+  const known = kept.get(git.path);
+  // Most steps leave the tree as it was: the name is given while git looks, and given again should it have changed.
+  const [state, named] = await Promise.all([treeState(git), known !== undefined && pointTo(git, ref, known.commit)]);
+  if (known && named && state?.clean && known.head === state.head && known.branch === state.branch)
     return { commit: known.commit, tree: known.tree, shared };
 
   const folder = await git.ask(["rev-parse", "--absolute-git-dir"]);
