@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Request, RequestHandler } from "express";
-import { findUserByToken, getLocalUser, type User } from "../db/tokens.js";
+import { findUserByToken, localUser, type User } from "../db/tokens.js";
 import type { ApiContext } from "./context.js";
 import { HttpError } from "./problem.js";
 import { sha256 } from "./sha256.js";
@@ -24,16 +24,16 @@ export function requireUser(context: ApiContext): RequestHandler {
 }
 
 async function whoAsks({ db, config, token, logins }: ApiContext, req: Request): Promise<User | null> {
-  if (config.auth === "off") return getLocalUser(db);
+  if (config.auth === "off") return localUser;
   const { authorization } = req.headers;
   if (authorization !== undefined) {
     const [, given] = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization) ?? [];
     if (given === undefined) return null;
-    if (sameSecret(given, token)) return getLocalUser(db);
+    if (sameSecret(given, token)) return localUser;
     return findUserByToken(db, sha256(given));
   }
   const session = cookie(req.headers.cookie, SESSION_COOKIE);
-  return session !== null && logins.isSession(session) ? getLocalUser(db) : null;
+  return session !== null && logins.isSession(session) ? localUser : null;
 }
 
 /** Compares hashes, so that neither the time taken nor the length tells anything. */

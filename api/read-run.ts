@@ -22,8 +22,9 @@ export type WholeRun = z.infer<typeof WholeRun>;
 /** @throws {NotFoundError} */
 export async function readRun(context: ApiContext, id: string): Promise<WholeRun> {
   const run = await getRun(context.db, id);
-  const comments = await lastComments(context.db, { run_id: id }, MOST);
-  const artifacts = await lastArtifacts(context.db, { run_id: id }, MOST);
+  const { comments: said, artifacts: made } = run._count;
+  const comments = said === 0 ? [] : await lastComments(context.db, { run_id: id }, MOST);
+  const artifacts = made === 0 ? [] : await lastArtifacts(context.db, { run_id: id }, MOST);
   return { ...withLink(context, run), comments, artifacts };
 }
 

@@ -36,33 +36,33 @@ export async function streamEvents(
   source: EventSource,
   { req, res, after, follow }: { req: Request; res: Response; after: string; follow: boolean },
 ): Promise<void> {
-  // The first read may still fail with a status.
-  const first = await source.read(after);
-  res.writeHead(200, {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",
-  });
-  res.flushHeaders();
-  if (req.method === "HEAD") return void res.end();
-
   const gone = new AbortController();
   res.once("close", () => gone.abort());
   const following = feed.follow(source.topic, (pieces) => tellProgress(res, pieces));
   let seen = following.wakes();
-  const ping = setInterval(() => res.write(": ping\n\n"), PING);
+  let ping: NodeJS.Timeout | undefined;
   try {
-    await pump();
+    // The first read may still fail with a status.
+    const first = await source.read(after);
+    res.writeHead(200, {
+      "Content-Type": "text/event-stream; charset=utf-8",
+      "Cache-Control": "no-store",
+      "X-Accel-Buffering": "no",
+    });
+    res.flushHeaders();
+    if (req.method !== "HEAD") {
+      ping = setInterval(() => res.write(": ping\n\n"), PING);
+      await pump(first);
+    }
     res.end();
   } finally {
     clearInterval(ping);
     following.close();
   }
 
-  async function pump(): Promise<void> {
+  async function pump(first: Piece): Promise<void> {
     let place = after;
-    // The first piece was read before the topic was followed: look once more before waiting.
-    let piece: Piece = { ...first, more: first.more || follow };
+    let piece = first;
     while (!gone.signal.aborted && !feed.stopped) {
       for (const { id, event } of piece.events) {
         res.write(frame(id, event));
@@ -102,6 +102,7 @@ async function drained(res: Response, gone: AbortSignal): Promise<boolean> {
 }
 
 function tellProgress(res: Response, pieces: Progress[]): void {
+  if (!res.headersSent) return;
   for (const { at, ...data } of pieces) {
     if (res.writableLength > PROGRESS_CAP) return;
     const told = { type: PROGRESS, run_id: data.execution_id, at, data };

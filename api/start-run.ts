@@ -8,12 +8,11 @@ import { Id, newId } from "../contract/id.js";
 import { Json, JsonObject } from "../contract/json.js";
 import type { Project } from "../contract/project.js";
 import type { Program, RunSpec, WorkspaceSpec } from "../contract/run-spec.js";
-import type { Workflow } from "../contract/workflow.js";
 import { applyAccepted } from "../db/projection.js";
 import { allProjects, createProject, findProjectByRepo, getProject } from "../db/projects.js";
 import { getRunState } from "../db/runs.js";
 import type { User } from "../db/tokens.js";
-import { getProgram } from "../db/workflows.js";
+import { getProgram, type WorkflowAlone } from "../db/workflows.js";
 import { faultPoint } from "../fault.js";
 import { isBranchName } from "./branch-name.js";
 import type { ApiContext } from "./context.js";
@@ -58,7 +57,12 @@ export interface PreparedRun {
  * @throws {InvalidError} with every wrong place of the input, or where the definition itself is wrong.
  * @throws {ConflictError} `disabled`.
  */
-export async function prepareRun(context: ApiContext, workflow: Workflow, body: StartBody, user: User): Promise<PreparedRun> {
+export async function prepareRun(
+  context: ApiContext,
+  workflow: WorkflowAlone,
+  body: StartBody,
+  user: User,
+): Promise<PreparedRun> {
   const { options = {} } = body;
   const program = await runnableProgram(context, workflow);
   if (options.parent_run_id !== undefined) await getRunState(context.db, options.parent_run_id);
@@ -136,7 +140,7 @@ async function askTemporal({ temporal }: ApiContext, spec: RunSpec, project: Pro
   }
 }
 
-async function runnableProgram({ db }: ApiContext, workflow: Workflow): Promise<Program> {
+async function runnableProgram({ db }: ApiContext, workflow: WorkflowAlone): Promise<Program> {
   if (!workflow.enabled) throw new ConflictError(`The workflow ${workflow.name} is disabled.`, "disabled");
   if (workflow.load_error) {
     const { file, message, line, column } = workflow.load_error;
@@ -151,7 +155,7 @@ async function runnableProgram({ db }: ApiContext, workflow: Workflow): Promise<
 }
 
 /** The project that is asked for, or that there is no doubt about. */
-async function projectFor(context: ApiContext, workflow: Workflow, { project_id, input }: StartBody): Promise<Project> {
+async function projectFor(context: ApiContext, workflow: WorkflowAlone, { project_id, input }: StartBody): Promise<Project> {
   const { db, config } = context;
   const id = project_id ?? workflow.project_id;
   if (id !== null) return getProject(db, id);

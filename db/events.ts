@@ -6,6 +6,7 @@ import type { PageQuery } from "../contract/page.js";
 import { isFinished } from "../contract/run.js";
 import type { Database } from "./database.js";
 import { type Listed, numberOf, sliceOf, toPage } from "./page.js";
+import { prepared } from "./prepared.js";
 import { events, runs } from "./schema.js";
 
 /**
@@ -35,16 +36,38 @@ export async function getStreamEnd(db: Database, runId: string): Promise<StreamE
   return { seq: row.seq, finished: isFinished(row.status) };
 }
 
-/** A run's events after `seq`, in their order, `limit` at most. */
-export async function eventsAfter(db: Database, runId: string, seq: number, limit: number): Promise<RunEvent[]> {
-  const rows = await db.orm
-    .select()
-    .from(events)
-    .where(and(eq(events.runId, runId), gt(events.seq, seq)))
-    .orderBy(asc(events.seq))
-    .limit(limit);
-  return rows.map(toEvent);
+/** A run's events after `after`, in their order, `limit` at most, and the end of its stream at that same moment. */
+export async function readStream(
+  db: Database,
+  runId: string,
+  { after, limit }: { after: number; limit: number },
+): Promise<StreamEnd & { events: RunEvent[] }> {
+  const rows = await streamOf(db).execute({ runId, after, limit });
+  const [row] = rows;
+  if (!row) throw new NotFoundError("run", runId);
+  const told = rows.flatMap(({ event }) => (event === null ? [] : toEvent({ ...event, runId })));
+  return { seq: row.last, finished: isFinished(row.status), events: told };
 }
+
+/** A row an event; one row without event when there is none. */
+const streamOf = prepared((orm) => {
+  const { seq, type, at, data } = events;
+  const wanted = and(eq(events.runId, sql.placeholder("runId")), gt(seq, sql.placeholder("after")));
+  const next = orm
+    .select({ seq, type, at, data })
+    .from(events)
+    .where(wanted)
+    .orderBy(asc(seq))
+    .limit(sql.placeholder("limit"))
+    .as("next");
+  return orm
+    .select({ last: runs.eventSeq, status: runs.status, event: { seq: next.seq, type: next.type, at: next.at, data: next.data } })
+    .from(runs)
+    .leftJoin(next, sql`true`)
+    .where(eq(runs.id, sql.placeholder("runId")))
+    .orderBy(asc(next.seq))
+    .prepare("run_stream");
+});
 
 /** A run's events after `seq`, newest first. */
 export async function listRunEvents(

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, ilike, inArray, lt, or, type SQL } from "drizzle-orm";
+import { and, count, desc, eq, ilike, inArray, lt, or, type SQL, sql } from "drizzle-orm";
 import { NotFoundError } from "../contract/errors.js";
 import type { RunHeader } from "../contract/fact.js";
 import type { PageQuery } from "../contract/page.js";
@@ -6,6 +6,7 @@ import type { Run, RunStatus } from "../contract/run.js";
 import type { Step } from "../contract/step.js";
 import type { Database } from "./database.js";
 import { type Listed, momentAndId, sliceOf, toPage } from "./page.js";
+import { prepared } from "./prepared.js";
 import { artifacts, comments, executions, projects, runs, steps, workflows } from "./schema.js";
 import { briefsById, getStep, lastSteps, stepBriefs } from "./steps.js";
 import { duration, iso, isoOrNull } from "./time.js";
@@ -84,25 +85,29 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Listed<
  * @throws {NotFoundError}
  */
 export async function getRun(db: Database, id: string): Promise<RunWhole> {
-  const [row] = await db.orm
-    .select({ run: runs, workflow: { name: workflows.name, type: workflows.type } })
-    .from(runs)
-    .innerJoin(workflows, eq(workflows.id, runs.workflowId))
-    .where(eq(runs.id, id));
+  const [row] = await runById(db).execute({ id });
   if (!row) throw new NotFoundError("run", id);
 
-  const counts = await countsOf(db, [id]);
-  const stepsOfRun = await lastSteps(db, id);
+  const stepsOfRun = row.counts.steps === 0 ? [] : await lastSteps(db, id);
   const currentId = row.run.currentWorkflowStepId;
   const current =
     currentId === null ? null : (stepsOfRun.find((step) => step.id === currentId) ?? (await getStep(db, currentId)));
   return {
     ...toRun(row.run, row.workflow),
-    _count: counts.get(id) ?? { steps: 0, comments: 0, artifacts: 0 },
+    _count: row.counts,
     current_step: current,
     steps: stepsOfRun,
   };
 }
+
+const runById = prepared((orm) =>
+  orm
+    .select({ run: runs, workflow: { name: workflows.name, type: workflows.type }, counts: counted(orm) })
+    .from(runs)
+    .innerJoin(workflows, eq(workflows.id, runs.workflowId))
+    .where(eq(runs.id, sql.placeholder("id")))
+    .prepare("run_by_id"),
+);
 
 /** @throws {NotFoundError} */
 export async function getRunState(db: Database, id: string): Promise<RunState> {
@@ -124,24 +129,21 @@ export async function executionsOf(db: Database, id: string): Promise<string[]> 
 type Counts = Run["_count"];
 
 async function countsOf(db: Database, ids: string[]): Promise<Map<string, Counts>> {
-  const counts = new Map<string, Counts>(ids.map((id) => [id, { steps: 0, comments: 0, artifacts: 0 }]));
-  if (ids.length === 0) return counts;
-  for (const [noun, table] of [
-    ["steps", steps],
-    ["comments", comments],
-    ["artifacts", artifacts],
-  ] as const) {
-    const rows = await db.orm
-      .select({ id: table.runId, total: count() })
-      .from(table)
-      .where(inArray(table.runId, ids))
-      .groupBy(table.runId);
-    for (const row of rows) {
-      const ofRun = counts.get(row.id);
-      if (ofRun) ofRun[noun] = row.total;
-    }
-  }
-  return counts;
+  if (ids.length === 0) return new Map();
+  const rows = await db.orm
+    .select({ id: runs.id, counts: counted(db.orm) })
+    .from(runs)
+    .where(inArray(runs.id, ids));
+  return new Map(rows.map(({ id, counts }) => [id, counts]));
+}
+
+/** How many of each belong to the run of a row. */
+function counted(orm: Database["orm"]) {
+  return {
+    steps: orm.$count(steps, eq(steps.runId, runs.id)),
+    comments: orm.$count(comments, eq(comments.runId, runs.id)),
+    artifacts: orm.$count(artifacts, eq(artifacts.runId, runs.id)),
+  };
 }
 
 function toRun(row: RunRow, workflow: { name: string; type: string }): Omit<Run, "_count" | "current_step" | "steps"> {

@@ -19,6 +19,9 @@ export interface WorkflowFilter extends PageQuery {
   q?: string | undefined;
 }
 
+/** A workflow without what its runs say of it. */
+export type WorkflowAlone = Omit<Workflow, "stats">;
+
 /** One content a workflow has had. */
 export interface WorkflowVersion {
   workflow_id: string;
@@ -62,7 +65,7 @@ export async function listWorkflows(db: Database, filter: WorkflowFilter): Promi
     rows,
     total: all?.total ?? 0,
     placeOf: (row) => [iso(row.createdAt), row.id],
-    toItem: (row) => toWorkflow(row, stats.get(row.id)),
+    toItem: (row) => ({ ...toWorkflow(row), stats: toStats(stats.get(row.id)) }),
   });
 }
 
@@ -74,13 +77,14 @@ export async function listWorkflows(db: Database, filter: WorkflowFilter): Promi
  */
 export async function getWorkflow(db: Database, idOrSlug: string, projectId?: string): Promise<Workflow> {
   const named = and(eq(workflows.slug, idOrSlug), isNull(workflows.archivedAt));
-  return pick(db, idOrSlug, projectId, await candidates(db, or(eq(workflows.id, idOrSlug), named)));
+  const row = pick(idOrSlug, projectId, await candidates(db, or(eq(workflows.id, idOrSlug), named)));
+  return { ...toWorkflow(row), stats: toStats((await statsOf(db, [row.id])).get(row.id)) };
 }
 
-/** As `getWorkflow`, by id, slug or name, and never an archived one: what a start may say. */
-export async function findWorkflow(db: Database, idSlugOrName: string, projectId?: string): Promise<Workflow> {
+/** As `getWorkflow`, by id, slug or name, and never an archived one: what a start may say. Its runs are not counted. */
+export async function findWorkflow(db: Database, idSlugOrName: string, projectId?: string): Promise<WorkflowAlone> {
   const named = or(eq(workflows.id, idSlugOrName), eq(workflows.slug, idSlugOrName), eq(workflows.name, idSlugOrName));
-  return pick(db, idSlugOrName, projectId, await candidates(db, and(named, isNull(workflows.archivedAt))));
+  return toWorkflow(pick(idSlugOrName, projectId, await candidates(db, and(named, isNull(workflows.archivedAt)))));
 }
 
 /** Newest first. */
@@ -130,7 +134,7 @@ async function candidates(db: Database, wanted: SQL | undefined): Promise<Workfl
 }
 
 /** Id before slug before name; of several projects' workflows the asked project's own before a built-in one. */
-async function pick(db: Database, name: string, projectId: string | undefined, rows: WorkflowRow[]): Promise<Workflow> {
+function pick(name: string, projectId: string | undefined, rows: WorkflowRow[]): WorkflowRow {
   const usable = rows.filter((row) => projectId === undefined || row.projectId === projectId || row.projectId === null);
   const byId = usable.filter((row) => row.id === name);
   const found = byId.length > 0 ? byId : preferred(usable, name, projectId);
@@ -142,7 +146,7 @@ async function pick(db: Database, name: string, projectId: string | undefined, r
       "ambiguous",
     );
   }
-  return toWorkflow(row, (await statsOf(db, [row.id])).get(row.id));
+  return row;
 }
 
 function preferred(rows: WorkflowRow[], name: string, projectId: string | undefined): WorkflowRow[] {
@@ -176,7 +180,7 @@ async function statsOf(db: Database, ids: string[]): Promise<Map<string, Stats>>
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-function toWorkflow(row: WorkflowRow, stats: Stats | undefined): Workflow {
+function toWorkflow(row: WorkflowRow): WorkflowAlone {
   return {
     id: row.id,
     project_id: row.projectId,
@@ -199,14 +203,17 @@ function toWorkflow(row: WorkflowRow, stats: Stats | undefined): Workflow {
     is_template: row.isTemplate,
     source: row.source,
     load_error: row.loadError,
-    stats: {
-      executions: stats?.executions ?? 0,
-      successful: stats?.successful ?? 0,
-      success_rate: stats && stats.finished > 0 ? stats.successful / stats.finished : null,
-      average_duration_ms: stats?.average == null ? null : Math.max(0, Math.round(stats.average)),
-    },
     created_at: iso(row.createdAt),
     updated_at: iso(row.updatedAt),
+  };
+}
+
+function toStats(stats: Stats | undefined): Workflow["stats"] {
+  return {
+    executions: stats?.executions ?? 0,
+    successful: stats?.successful ?? 0,
+    success_rate: stats && stats.finished > 0 ? stats.successful / stats.finished : null,
+    average_duration_ms: stats?.average == null ? null : Math.max(0, Math.round(stats.average)),
   };
 }
 

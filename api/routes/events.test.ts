@@ -74,6 +74,20 @@ describe("a run's stream", () => {
     expect(seen).toEqual(Array.from({ length: 153 }, (_, i) => i + 1));
   });
 
+  test("tells more than is read at once, and ends at once for who has it all", async () => {
+    const id = await api.startRun();
+    const tell = await teller(id);
+    await tell(...Array.from({ length: 450 }, (_, n) => comment(id, n)), finished("completed"));
+    const seen = (await follow(`/api/runs/${id}/events`).ended).map((frame) => Number(frame.id));
+
+    expect(seen).toEqual(Array.from({ length: 453 }, (_, i) => i + 1));
+    expect(await follow(`/api/runs/${id}/events?after=453`).ended).toEqual([]);
+  });
+
+  test("is not found for a run that is not there", async () => {
+    expect((await api.ask("GET", "/api/runs/run_1/events")).status).toBe(404);
+  });
+
   test.each(["-1", "9223372036854775808", "abc", "999999", "run_1"])("refuses %s as a place", async (place) => {
     const id = await api.startRun();
 

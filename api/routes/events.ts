@@ -3,11 +3,11 @@ import { z } from "zod";
 import { RunEvent } from "../../contract/event.js";
 import {
   allEventsAfter,
-  eventsAfter,
   getStreamEnd,
   hasUnsettledEvents,
   listEvents,
   listRunEvents,
+  readStream,
   START,
 } from "../../db/events.js";
 import type { ApiContext } from "../context.js";
@@ -76,14 +76,12 @@ function sourceOf({ db }: ApiContext, runId: string): EventSource {
   return {
     topic: runId,
     async read(after) {
-      // The end first: an event that comes between the two questions is then only read early.
-      const end = await getStreamEnd(db, runId);
-      const events = await eventsAfter(db, runId, Number(after), PIECE);
+      const { events, seq, finished } = await readStream(db, runId, { after: Number(after), limit: PIECE });
       const last = events.at(-1)?.seq ?? Number(after);
       return {
         events: events.map((event) => ({ id: String(event.seq), event })),
         more: events.length === PIECE,
-        ended: end.finished && last >= end.seq,
+        ended: finished && last >= seq,
       };
     },
   };

@@ -4,7 +4,7 @@ import type { FactBody } from "../../contract/fact.js";
 import { applyFacts } from "../../db/projection.js";
 import { getRunState } from "../../db/runs.js";
 import { type Api, HELLO, startApi } from "../../test/support/api.js";
-import { finished, narration, status, stepRef } from "../../test/support/told-run.js";
+import { artifact, finished, narration, status, stepRef } from "../../test/support/told-run.js";
 
 let api: Api;
 
@@ -95,6 +95,8 @@ describe("what is below a run", () => {
         ...checkpoint,
       },
       { type: "log", level: "warn", text: "careful", step_id: step.id, attempt: 1 },
+      artifact(id, `${id}-a1`),
+      artifact(id, `${id}-a2`, { name: "notes.txt" }),
       started(id, 2),
     );
 
@@ -108,8 +110,16 @@ describe("what is below a run", () => {
     expect((await api.ask("GET", `/api/runs/${id}/logs?level=warn&stepId=${step.id}`)).body).toMatchObject({
       data: [{ text: "careful" }],
     });
+    const both = { _count: { steps: 2, comments: 1, artifacts: 2 } };
     expect((await api.ask("GET", `/api/runs/${id}`)).body).toMatchObject({
-      data: { current_step: { step_number: 2 }, steps: [{}, {}], _count: { steps: 2 } },
+      data: { current_step: { step_number: 2 }, steps: [{}, {}], comments: [{}], artifacts: [{}, {}], ...both },
+    });
+    const other = await api.startRun();
+    expect((await api.ask("GET", "/api/runs?limit=2")).body).toMatchObject({
+      data: [
+        { id: other, _count: { steps: 0, comments: 0, artifacts: 0 } },
+        { id, ...both },
+      ],
     });
     expect((await api.ask("GET", `/api/workflow-steps/${step.id}`)).body).toMatchObject({
       data: { step_id: "step-1", status: "completed", attempts: [{}] },
