@@ -1,6 +1,6 @@
 import { ApplicationFailure } from "@temporalio/common";
 import type { FailureDetail, Trace } from "../contract/activity.js";
-import type { RecordedFailure } from "./journal.js";
+import type { RecordedFailure } from "./journal-record.js";
 
 /**
  * The words of what can go wrong in a step: the `type` of the ApplicationFailure that an activity throws.

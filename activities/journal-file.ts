@@ -11,15 +11,14 @@ export class JournalFile {
   private waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
   private writing: Promise<void> | undefined;
   private torn = false;
+  /** Bytes that were appended, on the disk or on their way. */
+  size = 0;
 
   constructor(private readonly path: string) {}
 
-  get busy(): boolean {
-    return this.writing !== undefined;
-  }
-
   /** Resolves when the line is on the disk. */
   append(line: string): Promise<void> {
+    this.size += Buffer.byteLength(line) + 1;
     return new Promise<void>((done, failed) => {
       this.waiting.push({ line, done, failed });
       this.writing ??= this.write();
@@ -58,7 +57,12 @@ export class JournalFile {
 async function openDurably(path: string): Promise<FileHandle> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const handle = await open(path, "a", 0o600);
-  const folder = await open(dirname(path), "r");
-  await folder.sync().finally(() => folder.close());
-  return handle;
+  try {
+    const folder = await open(dirname(path), "r");
+    await folder.sync().finally(() => folder.close());
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }

@@ -4,15 +4,8 @@ import type { Call, LostAttempt, Outcome, Trace } from "../contract/activity.js"
 import { stepFolderName } from "../db/run-folder.js";
 import { faultPoint } from "../fault.js";
 import { describeFailure, StepFailure, toApplicationFailure, workerLost } from "./failure.js";
-import {
-  type Journal,
-  type JournalKey,
-  nameOf,
-  type Opening,
-  type RecordedFailure,
-  type RecordedResult,
-  SupersededError,
-} from "./journal.js";
+import { type Journal, type Opening, SupersededError } from "./journal.js";
+import { type JournalKey, nameOf, type RecordedFailure, type RecordedResult } from "./journal-record.js";
 import { type LogSink, LogStream } from "./log-stream.js";
 import { mapTexts } from "./map-texts.js";
 import type { Marks } from "./marks.js";

@@ -1,7 +1,9 @@
 import { ActivityNotFoundError, AsyncCompletionClient, type ConnectionLike } from "@temporalio/client";
 import type { ActivitySerializationContext, DataConverter } from "@temporalio/common";
+import type { Abandoned, AbandonedExecution, AbandonedProcess } from "./abandoned.js";
 import { toApplicationFailure, workerLost } from "./failure.js";
-import { type Abandoned, type AbandonedFile, type Journal, nameOf, type RecordedResult } from "./journal.js";
+import type { Journal } from "./journal.js";
+import { type JournalKey, nameOf, type RecordedResult } from "./journal-record.js";
 import { type Execution, pendingOf } from "./lost-activity.js";
 import { operationMark } from "./perform.js";
 import { ownerMark } from "./process-owner.js";
@@ -43,12 +45,13 @@ const AT_ONCE = 20;
  */
 export async function recoverJournal(options: RecoverOptions): Promise<Recovered> {
   const { journal, connection, namespace, dataConverter, identity, openRuns = [] } = options;
-  const files = await journal.abandoned();
+  const processes = await journal.abandoned();
   const client = new AsyncCompletionClient({ connection, namespace, dataConverter, identity });
   const recovered: Recovered = { completed: 0, failed: 0, known: 0 };
-  await inTurns(files, (file) => settleFile(client, file, options, recovered));
+  await Promise.all(processes.map((process) => settleProcess(client, process, options, recovered)));
 
-  const executions = [...openRuns, ...files.flatMap((file) => [...byExecution(file).values()].map(executionOf))];
+  const left = processes.flatMap(({ executions }) => executions.filter(({ operations }) => operations.length > 0));
+  const executions = [...openRuns, ...left.map(executionOf)];
   const distinct = new Map(executions.map((execution) => [`${execution.workflowId}/${execution.runId}`, execution]));
   await inTurns([...distinct.values()], async (execution) => {
     recovered.failed += await giveBack(client, execution, options);
@@ -56,20 +59,34 @@ export async function recoverJournal(options: RecoverOptions): Promise<Recovered
   return recovered;
 }
 
-async function settleFile(
+async function settleProcess(
   client: AsyncCompletionClient,
-  file: AbandonedFile,
+  process: AbandonedProcess,
   options: RecoverOptions,
   recovered: Recovered,
 ): Promise<void> {
   let unsettled = 0;
-  const kept = options.keepOutput?.(file.run_id, file.steps).catch((error) => {
+  await endOwned(process, options);
+  await inTurns(process.executions, async (left) => {
+    unsettled += await settleExecution(client, left, options, recovered);
+  });
+  if (unsettled === 0) await options.journal.settled(process);
+}
+
+/** Says how much could not be settled. */
+async function settleExecution(
+  client: AsyncCompletionClient,
+  { run_id, steps, operations, ...left }: AbandonedExecution,
+  options: RecoverOptions,
+  recovered: Recovered,
+): Promise<number> {
+  let unsettled = 0;
+  const kept = options.keepOutput?.(run_id, steps).catch((error) => {
     unsettled++;
     options.log?.("What a dead worker's steps have written could not all be brought into the database.", { error });
   });
-  await endOwned(file, options);
-  for (const operations of byExecution(file).values()) {
-    const pending = await pendingOf(options.connection, options.namespace, executionOf(operations));
+  if (operations.length > 0) {
+    const pending = await pendingOf(options.connection, options.namespace, executionOf(left));
     const waited = operations.filter(({ open }) => pending === undefined || pending.ids.has(open.key.activity_id));
     recovered.known += operations.length - waited.length;
     await inTurns(waited, async (operation) => {
@@ -82,22 +99,11 @@ async function settleFile(
     });
   }
   await kept;
-  if (unsettled === 0) await options.journal.settled(file);
+  return unsettled;
 }
 
-function byExecution({ operations }: AbandonedFile): Map<string, [Abandoned, ...Abandoned[]]> {
-  const grouped = new Map<string, [Abandoned, ...Abandoned[]]>();
-  for (const operation of operations) {
-    const { execution } = operation.open.key;
-    const others = grouped.get(execution);
-    if (others) others.push(operation);
-    else grouped.set(execution, [operation]);
-  }
-  return grouped;
-}
-
-function executionOf([{ open }]: [Abandoned, ...Abandoned[]]): { workflowId: string; runId: string } {
-  return { workflowId: open.key.workflow_id, runId: open.key.execution };
+function executionOf({ workflow_id, execution }: Pick<JournalKey, "workflow_id" | "execution">): Required<Execution> {
+  return { workflowId: workflow_id, runId: execution };
 }
 
 /** What has no journal, such as a look or the making of a tree, can be done again. Says how many there were. */
@@ -119,11 +125,11 @@ async function giveBack(client: AsyncCompletionClient, execution: Execution, opt
 }
 
 /** Processes that were to end with their worker, and were too busy to notice. */
-async function endOwned({ run_id, owner }: AbandonedFile, { graceMs, log }: RecoverOptions): Promise<void> {
+async function endOwned({ owner }: AbandonedProcess, { graceMs, log }: RecoverOptions): Promise<void> {
   try {
     await sweep({ LONGHAUL_OWNER: ownerMark(owner) }, graceMs);
   } catch (error) {
-    log?.("A process of a dead worker could not be ended.", { run_id, error });
+    log?.("A process of a dead worker could not be ended.", { ...owner, error });
   }
 }
 
@@ -137,7 +143,7 @@ async function settle(client: AsyncCompletionClient, operation: Abandoned, optio
     activityId: open.key.activity_id,
     isLocal: false,
   };
-  const execution = { workflowId: open.key.workflow_id, runId: open.key.execution };
+  const execution = executionOf(open.key);
   if (!recorded) await sweep({ LONGHAUL_RUN_ID: open.run_id, LONGHAUL_OPERATION: operationMark(open.key) }, options.graceMs);
   await resetStickyQueue(execution, options);
   try {

@@ -1,7 +1,7 @@
-import { and, desc, eq, inArray, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { RunStatus } from "../contract/run.js";
 import type { Database } from "./database.js";
-import { events, executions, projects, runs } from "./schema.js";
+import { events, executions, projects, runs, tombstones } from "./schema.js";
 
 /** This execution has been replayed after its end, corrected and archived. */
 export async function markSettled(db: Database, runId: string, execution: string): Promise<void> {
@@ -40,6 +40,22 @@ export async function unsettledExecutions(db: Database, { finished }: { finished
     .where(and(isNull(executions.settledAt), finished ? status : sql`not ${status}`))
     .orderBy(executions.createdAt)
     .limit(500);
+}
+
+/** Which of these executions, each with its run's id, are settled or have gone with their run. */
+export async function settledAmong(db: Database, known: ReadonlyMap<string, string>): Promise<string[]> {
+  if (known.size === 0) return [];
+  const settled = await db.orm
+    .select({ execution: executions.execution })
+    .from(executions)
+    .where(and(inArray(executions.execution, [...known.keys()]), isNotNull(executions.settledAt)));
+  const deleted = await db.orm
+    .select({ runId: tombstones.runId })
+    .from(tombstones)
+    .where(inArray(tombstones.runId, [...new Set(known.values())]));
+  const gone = new Set(deleted.map(({ runId }) => runId));
+  const closed = new Set(settled.map(({ execution }) => execution));
+  return [...known].flatMap(([execution, runId]) => (closed.has(execution) || gone.has(runId) ? [execution] : []));
 }
 
 /** Runs of which nothing was narrated yet: their row is the API's word alone. */

@@ -12,7 +12,7 @@ import { type Config, TASK_QUEUE } from "../config.js";
 import type { Fact } from "../contract/fact.js";
 import { recordAudit } from "../db/audit.js";
 import { openDatabase } from "../db/database.js";
-import { projectPathOf, unnarratedRuns, unsettledExecutions } from "../db/executions.js";
+import { projectPathOf, settledAmong, unnarratedRuns, unsettledExecutions } from "../db/executions.js";
 import { keepMissingOutput } from "../db/missing-output.js";
 import { activitiesCodeOf } from "../db/registry.js";
 import { removeUnfinished } from "../db/run-folder.js";
@@ -37,6 +37,8 @@ export interface RunningWorker {
 
 /** Most workflow code in memory; a run that is not there is replayed when it goes on. */
 const CACHED_RUNS = 200;
+/** How often the journal loses what nobody will have forgotten. */
+const FORGET_MS = 3_600_000;
 
 /**
  * Start a worker: it settles what a dead one has left on this host, takes work, and keeps Postgres in step
@@ -103,8 +105,8 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   });
   const done = worker.run();
 
-  const forget = async (runId: string) => {
-    await journal.forget(runId);
+  const forget = async (runId: string, execution: string) => {
+    await journal.forget(execution);
     const project = await projectPathOf(db, runId);
     if (project) await removeUnfinished(project, runId);
   };
@@ -122,11 +124,13 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
   );
   reconciler.start();
+  const tidying = setInterval(() => void forgetSettled(), FORGET_MS);
 
   async function recover(): Promise<void> {
     const [told, untold] = await Promise.all([
       unsettledExecutions(db, { finished: false }).catch(() => []),
       unnarratedRuns(db).catch(() => []),
+      forgetSettled(), // there is the less to recover
     ]);
     const openRuns = [
       ...told.map(({ runId, execution }) => ({ workflowId: runId, runId: execution })),
@@ -144,6 +148,16 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
       log: (message, data) => log.info(data, message),
     });
     if (recovered.completed + recovered.failed > 0) log.info({ ...recovered }, "settled what an earlier worker had left");
+  }
+
+  /** What an earlier worker has settled, and what was deleted before it was. */
+  async function forgetSettled(): Promise<void> {
+    try {
+      const settled = await settledAmong(db, await journal.executions());
+      for (const execution of settled) await journal.forget(execution);
+    } catch (error) {
+      warn("What the journal has of settled runs is kept for now.", error);
+    }
   }
 
   async function keepOutput(runId: string, steps: readonly string[]): Promise<void> {
@@ -164,6 +178,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     async stop() {
       if (worker.getState() === "RUNNING") worker.shutdown();
       await done;
+      clearInterval(tidying);
       await reconciler.stop();
       await writer.stop(2_000);
       await folders.flush();

@@ -15,8 +15,8 @@ export interface SettleDeps {
   db: Database;
   client: Client;
   replayer: Replayer;
-  /** Forget the outcomes kept for this run: Temporal has them. */
-  forget: (runId: string) => Promise<void>;
+  /** Forget the outcomes kept for this execution: Temporal has them. */
+  forget: (runId: string, execution: string) => Promise<void>;
   log: Logger;
 }
 
@@ -45,7 +45,7 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
   const differing = await correctRun(db, runId, all);
   if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
   if (project) await writeRunFiles(db, runId, []);
-  await deps.forget(runId);
+  await deps.forget(runId, execution);
   await markSettled(db, runId, execution);
 }
 

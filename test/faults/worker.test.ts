@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { testFolder } from "../support/stack.js";
@@ -81,6 +82,10 @@ test("a cancelled command that ignores SIGTERM and has left a daemon is gone wit
   console.log(`All of the cancelled run was gone after ${Date.now() - began} ms.`);
   expect((await harness.client.insist("GET", `/api/runs/${run.id}`)).body.data.status).toBe("cancelled");
 });
+
+test("what the dead workers' journals have goes as the runs are settled", async () => {
+  await vi.waitFor(() => expect(readdirSync(join(harness.home, "journal"))).toEqual([]), { timeout: 60_000, interval: 200 });
+}, 90_000);
 
 test("after all of this nothing is lost, left behind or told otherwise by a rebuild", async () => {
   expect(check(await gather(harness, { rebuilt: true }))).toEqual([]);
