@@ -1,10 +1,10 @@
-import { mkdirSync } from "node:fs";
+import { constants, mkdirSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
  * A file that only grows. Lines that are appended while the disk is busy go out together, so that
- * many parallel steps share one `fdatasync`.
+ * many parallel steps share one write. What is written is on the disk when the call returns.
  */
 export class JournalFile {
   private handle: FileHandle | undefined;
@@ -41,7 +41,6 @@ export class JournalFile {
         // What a failed write may have left of a line is ended, so that it spoils nothing after it.
         const text = (this.torn ? "\n" : "") + batch.map(({ line }) => `${line}\n`).join("");
         await this.handle.appendFile(text);
-        await this.handle.datasync();
         this.torn = false;
         for (const { done } of batch) done();
       } catch (error) {
@@ -53,10 +52,12 @@ export class JournalFile {
   }
 }
 
+const { O_APPEND, O_CREAT, O_DSYNC, O_WRONLY } = constants;
+
 /** A new file is found again after a power cut only when its folder was written, too. */
 async function openDurably(path: string): Promise<FileHandle> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const handle = await open(path, "a", 0o600);
+  const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_DSYNC, 0o600);
   try {
     const folder = await open(dirname(path), "r");
     await folder.sync().finally(() => folder.close());

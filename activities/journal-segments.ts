@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type AbandonedProcess, abandonedBy } from "./abandoned.js";
@@ -160,7 +161,8 @@ export class JournalSegments {
   }
 
   private async names(): Promise<SegmentName[]> {
-    const changed = (await stat(this.folder).catch(unlessGone))?.mtimeMs;
+    // Asked with every outcome: without a way through the pool of threads.
+    const changed = statSync(this.folder, { throwIfNoEntry: false })?.mtimeMs;
     if (changed === undefined) return [];
     if (this.listed?.changed === changed) return this.listed.names;
     const now = Date.now();

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
+import { fileURLToPath } from "node:url";
+import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
+import { build } from "esbuild";
 
 /**
  * Bundle the workflow host for Temporal's sandbox. Bundling takes seconds, so it is part of the build and
@@ -15,12 +17,25 @@ export async function bundleHost(workflowsPath: string, target: string): Promise
   const problems: string[] = [];
   const logger = new DefaultLogger("ERROR", ({ message }) => void problems.push(message));
   try {
-    const { code } = await bundleWorkflowCode({ workflowsPath, logger });
+    const zod = await flatZod(`${target}.zod.mjs`);
+    const webpackConfigHook: BundleOptions["webpackConfigHook"] = (config) => ({
+      ...config,
+      resolve: { ...config.resolve, alias: { ...config.resolve?.alias, zod$: zod } },
+    });
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger, webpackConfigHook });
     await writeFile(target, code);
     await writeFile(stamp, inputs);
   } catch (error) {
     throw new Error(`The workflow host could not be bundled.\n${problems.join("\n")}`, { cause: error });
   }
+}
+
+/** zod as one module: every run evaluates it anew, and its hundred files cost more than what is in them. */
+async function flatZod(outfile: string): Promise<string> {
+  const contents = 'export * from "zod"; export { default } from "zod";';
+  const stdin = { contents, resolveDir: dirname(fileURLToPath(import.meta.url)) };
+  await build({ stdin, bundle: true, format: "esm", platform: "neutral", target: "es2022", outfile });
+  return outfile;
 }
 
 async function hashOfInputs(dist: string): Promise<string> {
