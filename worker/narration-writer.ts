@@ -3,9 +3,11 @@ import type { Fact } from "../contract/fact.js";
 import { type Database, isOutOfTime, isUnavailable } from "../db/database.js";
 import { applyFacts, applyTogether } from "../db/projection.js";
 
-/** The first fact after a silence is written at once, those that follow together after this time. */
+/** The first facts after a silence are written once the step that they tell of has begun, those that follow together after `BATCH_MS`. */
+const FIRST_MS = 30;
 const BATCH_MS = 200;
-const FIRST_MS = 5;
+/** Between looks at runs that are being seen to alone. */
+const ALONE_MS = 5;
 /** Each run that has told something of late adds this to everybody's wait, up to a second. */
 const SHARE_MS = 20;
 const LONGEST_MS = 1_000;
@@ -171,7 +173,7 @@ export class NarrationWriter {
   }
 
   private async writeTogether(taken: readonly Taken[]): Promise<void> {
-    if (taken.length === 0) return pause(FIRST_MS); // only runs that are being seen to alone
+    if (taken.length === 0) return pause(ALONE_MS); // only runs that are being seen to alone
     for (let delay = 100; !this.stopped; delay = longer(delay)) {
       try {
         const results = await applyTogether(this.options.db, taken);
