@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ActivityNotFoundError, AsyncCompletionClient, type ConnectionLike } from "@temporalio/client";
 import type { ActivitySerializationContext, DataConverter } from "@temporalio/common";
 import type { Abandoned, AbandonedExecution, AbandonedProcess } from "./abandoned.js";
@@ -18,7 +19,7 @@ export interface RecoverOptions {
   /** What Temporal's page shows as the one who settled it. */
   identity: string;
   /** Open runs besides those in the journal, whose next workflow task should not wait for a worker that is gone. */
-  openRuns?: readonly Execution[] | undefined;
+  openRuns?: readonly Execution[] | Promise<readonly Execution[]> | undefined;
   /** Brings into the database what a dead worker's steps have written and only the run's folder has. */
   keepOutput?: ((runId: string, steps: readonly string[]) => Promise<void>) | undefined;
   log?: ((message: string, data: Record<string, unknown>) => void) | undefined;
@@ -34,6 +35,10 @@ export interface Recovered {
 }
 
 const AT_ONCE = 20;
+/** What is to be done again has begun after that, and is not kept waiting by a replay. */
+const BEGUN_MS = 100;
+/** After that a run that is brought into memory has gone on by itself. */
+const MEMORY_MS = 10_000;
 
 /**
  * Settle what dead workers of this host have left, as a worker starts and before anybody waits for a heartbeat. Each operation
@@ -51,7 +56,7 @@ export async function recoverJournal(options: RecoverOptions): Promise<Recovered
   await Promise.all(processes.map((process) => settleProcess(client, process, options, recovered)));
 
   const left = processes.flatMap(({ executions }) => executions.filter(({ operations }) => operations.length > 0));
-  const executions = [...openRuns, ...left.map(executionOf)];
+  const executions = [...(await openRuns), ...left.map(executionOf)];
   const distinct = new Map(executions.map((execution) => [`${execution.workflowId}/${execution.runId}`, execution]));
   await inTurns([...distinct.values()], async (execution) => {
     recovered.failed += await giveBack(client, execution, options);
@@ -91,7 +96,9 @@ async function settleExecution(
     recovered.known += operations.length - waited.length;
     await inTurns(waited, async (operation) => {
       try {
-        recovered[await settle(client, operation, options)]++;
+        const settled = await settle(client, operation, options);
+        recovered[settled]++;
+        if (settled === "failed") void bringIntoMemory(executionOf(left), options);
       } catch (error) {
         unsettled++;
         options.log?.("An operation of a dead worker could not be settled.", { operation: nameOf(operation.open.key), error });
@@ -104,6 +111,19 @@ async function settleExecution(
 
 function executionOf({ workflow_id, execution }: Pick<JournalKey, "workflow_id" | "execution">): Required<Execution> {
   return { workflowId: workflow_id, runId: execution };
+}
+
+/** While the step is done again, this worker replays the run: it then goes on at once. Any question does that. */
+async function bringIntoMemory(execution: Execution, { connection, namespace, log }: RecoverOptions): Promise<void> {
+  await sleep(BEGUN_MS);
+  try {
+    const query = { queryType: "__temporal_workflow_metadata" };
+    await connection.withDeadline(Date.now() + MEMORY_MS, () =>
+      connection.workflowService.queryWorkflow({ namespace, execution, query }),
+    );
+  } catch (error) {
+    log?.("A run was not replayed ahead of its next step.", { run: execution.workflowId, error });
+  }
 }
 
 /** What has no journal, such as a look or the making of a tree, can be done again. Says how many there were. */

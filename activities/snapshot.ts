@@ -40,6 +40,15 @@ export async function snapshotTree(
   if (known && named && state?.clean && known.head === state.head && known.branch === state.branch)
     return { commit: known.commit, tree: known.tree, shared };
 
+  if (state?.clean) {
+    const [tree, branch] = await Promise.all([git.ask(["rev-parse", `${state.head}^{tree}`]), currentBranch(git)]);
+    if (tree !== null) {
+      const commit = await keepCommit(git, { runId, stepNumber, head: state.head, branch, tree });
+      keep(git.path, { ...state, commit, tree });
+      return { commit, tree, shared };
+    }
+  }
+
   const folder = await git.ask(["rev-parse", "--absolute-git-dir"]);
   if (folder === null) return undefined;
   return withLock(`${folder}/longhaul-snapshot.lock`, async () => {
@@ -48,18 +57,29 @@ export async function snapshotTree(
       const [head, branch] = await Promise.all([headCommit(git), currentBranch(git), copyIndex(`${folder}/index`, index)]);
       await addAll(git, index);
       const tree = await git.run(["write-tree"], { index });
-      const message = `Step ${stepNumber} of ${runId}\n${branch === null ? "" : `\nLonghaul-Branch: ${branch}\n`}`;
-      const parent = head === null ? [] : ["-p", head];
-      const commit = await git.run(["commit-tree", ...parent, "-F", "-", tree], { input: message });
-      if (!(await pointTo(git, ref, commit))) throw new StepFailure("git_failed", `git could not write ${ref}.`);
-      // Others may have written since the look.
-      if (state?.clean && tree === (await git.ask(["rev-parse", `${state.head}^{tree}`])))
-        keep(git.path, { ...state, commit, tree });
-      return { commit, tree, shared };
+      return { commit: await keepCommit(git, { runId, stepNumber, head, branch, tree }), tree, shared };
     } finally {
       await Promise.all([rm(index, { force: true }), rm(`${index}.lock`, { force: true })]);
     }
   });
+}
+
+interface ToKeep {
+  runId: string;
+  stepNumber: number;
+  head: string | null;
+  branch: string | null;
+  tree: string;
+}
+
+/** A commit of the tree that the step's ref names. */
+async function keepCommit(git: Git, { runId, stepNumber, head, branch, tree }: ToKeep): Promise<string> {
+  const ref = snapshotRef(runId, stepNumber);
+  const message = `Step ${stepNumber} of ${runId}\n${branch === null ? "" : `\nLonghaul-Branch: ${branch}\n`}`;
+  const parent = head === null ? [] : ["-p", head];
+  const commit = await git.run(["commit-tree", ...parent, "-F", "-", tree], { input: message });
+  if (!(await pointTo(git, ref, commit))) throw new StepFailure("git_failed", `git could not write ${ref}.`);
+  return commit;
 }
 
 /** What a tree without changes was when it was last kept: as long as nothing has changed, that is what a step leaves. */

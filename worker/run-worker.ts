@@ -126,16 +126,8 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   reconciler.start();
   const tidying = setInterval(() => void forgetSettled(), FORGET_MS);
 
+  /** The journal comes first: whose step was under way waits for it. */
   async function recover(): Promise<void> {
-    const [told, untold] = await Promise.all([
-      unsettledExecutions(db, { finished: false }).catch(() => []),
-      unnarratedRuns(db).catch(() => []),
-      forgetSettled(), // there is the less to recover
-    ]);
-    const openRuns = [
-      ...told.map(({ runId, execution }) => ({ workflowId: runId, runId: execution })),
-      ...untold.map((workflowId) => ({ workflowId })),
-    ];
     const identity = `${process.pid}@${hostname()}`;
     const recovered = await recoverJournal({
       journal,
@@ -143,11 +135,23 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
       namespace,
       dataConverter,
       identity,
-      openRuns,
+      openRuns: openExecutions(),
       keepOutput,
       log: (message, data) => log.info(data, message),
     });
     if (recovered.completed + recovered.failed > 0) log.info({ ...recovered }, "settled what an earlier worker had left");
+    await forgetSettled();
+  }
+
+  async function openExecutions(): Promise<{ workflowId: string; runId?: string }[]> {
+    const [told, untold] = await Promise.all([
+      unsettledExecutions(db, { finished: false }).catch(() => []),
+      unnarratedRuns(db).catch(() => []),
+    ]);
+    return [
+      ...told.map(({ runId, execution }) => ({ workflowId: runId, runId: execution })),
+      ...untold.map((workflowId) => ({ workflowId })),
+    ];
   }
 
   /** What an earlier worker has settled, and what was deleted before it was. */

@@ -21,7 +21,7 @@ export function activitiesFor(summary: string, { timeout }: { timeout?: number |
     startToCloseTimeout: timeout ? timeout + GRACE : LONGEST,
     heartbeatTimeout: "20 seconds",
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: { maximumAttempts: LOST_WORKER_TRIES, initialInterval: "50ms", backoffCoefficient: 2, maximumInterval: "5 seconds" },
+    retry: { maximumAttempts: LOST_WORKER_TRIES, initialInterval: "10ms", backoffCoefficient: 3, maximumInterval: "5 seconds" },
   });
 }
 
