@@ -32,7 +32,7 @@ export class SupersededError extends Error {
 export interface JournalOptions {
   /** @default this process */
   owner?: ProcessOwner;
-  /** How large a file may become before the next one is begun. @default 4 MiB */
+  /** How large a file may become before the next one is begun. @default 1 MiB: other processes of the host may have to read it as they record an outcome */
   segmentBytes?: number;
 }
 
@@ -44,7 +44,7 @@ export class Journal {
   private readonly segments: JournalSegments;
   private readonly newest = new Map<string, number>();
 
-  constructor(folder: string, { owner = thisProcess(), segmentBytes = 4 * 1024 * 1024 }: JournalOptions = {}) {
+  constructor(folder: string, { owner = thisProcess(), segmentBytes = 1024 * 1024 }: JournalOptions = {}) {
     this.segments = new JournalSegments(folder, owner, segmentBytes);
   }
 
