@@ -12,10 +12,9 @@ import { unsettledExecutions } from "../db/executions.js";
 import { freePort } from "../local/ports.js";
 import { startStack } from "../local/stack.js";
 import { builtFile } from "../package-root.js";
-import { bundleHost } from "../worker/bundle-host.js";
 import { type Engine, longhaulEngine, rawEngine } from "./engines.js";
 import { machinery } from "./machinery.js";
-import { bundledToFinished, savedToFinished } from "./saved-file.js";
+import { bundledToFinished, bundleRaw, savedToFinished } from "./saved-file.js";
 import { ticksFile } from "./ticks-workflow.js";
 
 const [asked = "5", ...parts] = process.argv.slice(2);
@@ -27,7 +26,7 @@ const project = join(folder, "project");
 mkdirSync(join(project, ".agent/workflows/definitions"), { recursive: true });
 writeFileSync(join(project, ".agent/workflows/definitions/ticks.ts"), ticksFile);
 
-await bundleHost(builtFile("bench/raw-workflow.js"), builtFile("bench/raw-bundle.cjs"));
+await bundleRaw(builtFile("bench/raw-bundle.cjs"));
 const config = readConfig({ LONGHAUL_HOME: join(folder, "home"), LONGHAUL_PORT: String(await freePort()), LONGHAUL_LOG: "warn" });
 const stack = await startStack(config, { temporalUi: false });
 const database = openDatabase(stack.databaseUrl);
