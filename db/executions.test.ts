@@ -1,24 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { testDatabase } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { markSettled, settledAmong } from "./executions.js";
 import { applyFacts, deleteRun } from "./projection.js";
 
 let db: Database;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const database = await testDatabase();
-  drop = database.drop;
-  db = openDatabase(database.url);
-  await told.prepare(db);
+  ({ db, close } = await told.preparedDatabase());
 }, 60_000);
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 test("an execution is settled by itself, and gone with its run; of one that nobody has told of nothing is known", async () => {
   for (const run of ["run_open", "run_settled", "run_deleted"]) {

@@ -1,27 +1,21 @@
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LogChunk } from "../contract/log.js";
-import { testDatabase } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { appendLogChunks, countLogChunks, readLogChunk, readLogChunks, readStepText } from "./log-chunks.js";
 import { applyFacts } from "./projection.js";
 
 let db: Database;
 let url: string;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  ({ url, drop } = await testDatabase());
-  db = openDatabase(url);
-  await told.prepare(db);
+  ({ db, url, close } = await told.preparedDatabase());
   await applyFacts(db, "run_a", "e1", told.narration("run_a", "e1", [told.created("run_a")]));
 });
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 test("output is kept in its order, and listeners hear of each piece", async () => {
   const listener = new pg.Client({ connectionString: url });

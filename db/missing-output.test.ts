@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LogChunk } from "../contract/log.js";
-import { testDatabase, testFolder } from "../test/support/stack.js";
+import { testFolder } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { appendLogChunks, readLogChunks } from "./log-chunks.js";
 import { keepMissingOutput } from "./missing-output.js";
 import { applyAccepted } from "./projection.js";
@@ -11,20 +11,14 @@ import { appendRunFile } from "./run-folder.js";
 const RUN = "run_missing";
 const projectPath = testFolder();
 let db: Database;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const database = await testDatabase();
-  drop = database.drop;
-  db = openDatabase(database.url);
-  await told.prepare(db);
+  ({ db, close } = await told.preparedDatabase());
   await applyAccepted(db, told.accepted(RUN, told.created(RUN)));
 }, 60_000);
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 test("brings what only the folder has into the database, once, and leaves a living worker's output to it", async () => {
   const both = piece(1, "both", 0, 1);

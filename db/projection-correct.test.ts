@@ -1,26 +1,19 @@
 import { asc, eq } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { testDatabase } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { applyAccepted, applyFacts } from "./projection.js";
 import { correctRun, settleRun } from "./projection-correct.js";
 import * as table from "./schema.js";
 
 let db: Database;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const database = await testDatabase();
-  drop = database.drop;
-  db = openDatabase(database.url);
-  await told.prepare(db);
+  ({ db, close } = await told.preparedDatabase());
 });
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 describe("a closed run", () => {
   test("that was told right stays as it is", async () => {

@@ -2,26 +2,19 @@ import { asc, eq } from "drizzle-orm";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Fact } from "../contract/fact.js";
-import { testDatabase } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { applyAccepted, applyFacts, deleteRun } from "./projection.js";
 import * as table from "./schema.js";
 
 let db: Database;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const database = await testDatabase();
-  drop = database.drop;
-  db = openDatabase(database.url);
-  await told.prepare(db);
+  ({ db, close } = await told.preparedDatabase());
 });
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 describe("facts in order", () => {
   test("become a run, its steps and all else they tell of", async () => {

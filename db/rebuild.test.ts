@@ -2,9 +2,9 @@ import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Fact } from "../contract/fact.js";
-import { testDatabase, testFolder } from "../test/support/stack.js";
+import { testFolder } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { appendEventFile, readEventFile } from "./event-file.js";
 import { readLogChunks } from "./log-chunks.js";
 import { recreateMirror } from "./migrate.js";
@@ -15,19 +15,14 @@ import { appendRunFile, runFolder } from "./run-folder.js";
 
 let db: Database;
 let url: string;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 const project = testFolder();
 
 beforeAll(async () => {
-  ({ url, drop } = await testDatabase());
-  db = openDatabase(url);
-  await told.prepare(db);
+  ({ db, url, close } = await told.preparedDatabase());
 });
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 test("a mirror that was dropped is rebuilt row for row, cursors included", async () => {
   const facts = await tellMixedRun("run_a");

@@ -3,9 +3,9 @@ import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { testDatabase, testFolder } from "../test/support/stack.js";
+import { testFolder } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
-import { type Database, openDatabase } from "./database.js";
+import type { Database } from "./database.js";
 import { readEventFile } from "./event-file.js";
 import { applyFacts } from "./projection.js";
 import { writeRunFiles } from "./run-files.js";
@@ -13,20 +13,14 @@ import { appendRunFile, runFolder, stepFolderName, writeRunFile } from "./run-fo
 import { runs } from "./schema.js";
 
 let db: Database;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 const project = testFolder();
 
 beforeAll(async () => {
-  const database = await testDatabase();
-  drop = database.drop;
-  db = openDatabase(database.url);
-  await told.prepare(db);
+  ({ db, close } = await told.preparedDatabase());
 });
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 describe("the files of a run", () => {
   test("are written as it goes on", async () => {

@@ -2,26 +2,19 @@ import { sql } from "drizzle-orm";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import type { Fact } from "../contract/fact.js";
-import { type Database, openDatabase } from "../db/database.js";
+import type { Database } from "../db/database.js";
 import { lockRuns } from "../db/projection-load.js";
-import { testDatabase } from "../test/support/stack.js";
 import * as told from "../test/support/told-run.js";
 import { NarrationWriter } from "./narration-writer.js";
 
 let db: Database;
-let drop: () => Promise<void>;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const database = await testDatabase();
-  drop = database.drop;
-  db = openDatabase(database.url);
-  await told.prepare(db);
+  ({ db, close } = await told.preparedDatabase());
 });
 
-afterAll(async () => {
-  await db.close();
-  await drop();
-});
+afterAll(() => close());
 
 /** A writer, and what it did: transactions begun, and facts written of each run. */
 function writing(replay: (runId: string) => Fact[] = () => []) {

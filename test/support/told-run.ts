@@ -2,8 +2,9 @@ import type { AgentSessionRow, ToolCallRow } from "../../contract/agent-session.
 import type { ArtifactRow } from "../../contract/artifact.js";
 import type { AcceptedFact, CommentRow, Fact, FactBody, RunHeader, StepRef } from "../../contract/fact.js";
 
-import type { Database } from "../../db/database.js";
+import { type Database, openDatabase } from "../../db/database.js";
 import { projects, workflows } from "../../db/schema.js";
+import { testDatabase } from "./stack.js";
 
 /** A moment of the story that tests tell: so many seconds after it began. */
 export function second(n: number): string {
@@ -211,6 +212,18 @@ export async function prepare(db: Database): Promise<void> {
   await db.orm.insert(projects).values({ id: "prj_1", name: "shop", path: "/project" });
   const workflow = { id: "wfl_1", projectId: "prj_1", name: "deliver", slug: "deliver" };
   await db.orm.insert(workflows).values({ ...workflow, type: "code", dialect: "typescript", source: "file" });
+}
+
+/** A database of the test's own, prepared; `close` drops it. */
+export async function preparedDatabase(): Promise<{ db: Database; url: string; close(): Promise<void> }> {
+  const { url, drop } = await testDatabase();
+  const db = openDatabase(url);
+  await prepare(db);
+  const close = async () => {
+    await db.close();
+    await drop();
+  };
+  return { db, url, close };
 }
 
 /** All rows of a run, without the numbers that count rows of all runs. */
