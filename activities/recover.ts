@@ -86,6 +86,7 @@ async function settleExecution(
   recovered: Recovered,
 ): Promise<number> {
   let unsettled = 0;
+  let repeated = false;
   const kept = options.keepOutput?.(run_id, steps).catch((error) => {
     unsettled++;
     options.log?.("What a dead worker's steps have written could not all be brought into the database.", { error });
@@ -98,13 +99,14 @@ async function settleExecution(
       try {
         const settled = await settle(client, operation, options);
         recovered[settled]++;
-        if (settled === "failed") void bringIntoMemory(executionOf(left), options);
+        repeated ||= settled === "failed";
       } catch (error) {
         unsettled++;
         options.log?.("An operation of a dead worker could not be settled.", { operation: nameOf(operation.open.key), error });
       }
     });
   }
+  if (repeated) void bringIntoMemory(executionOf(left), options);
   await kept;
   return unsettled;
 }
