@@ -1,69 +1,72 @@
-import { constants, mkdirSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, fdatasync, fsync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
+
+/** How long what was written may wait for the disk, in milliseconds: what steps write meanwhile goes there with one sync. */
+const SYNC_MS = 50;
 
 /**
- * A file that only grows. Lines that are appended while the disk is busy go out together, so that
- * many parallel steps share one write. What is written is on the disk when the call returns.
+ * A file that only grows. A line that was appended is in the system's hands: the death of this process does not touch it. It is on the disk,
+ * safe from a loss of power, a moment later.
  */
 export class JournalFile {
-  private handle: FileHandle | undefined;
-  private waiting: { line: string; done: () => void; failed: (error: unknown) => void }[] = [];
-  private writing: Promise<void> | undefined;
+  private descriptor: number | undefined;
   private torn = false;
-  /** Bytes that were appended, on the disk or on their way. */
+  private due: NodeJS.Timeout | undefined;
+  private syncing: Promise<void> = Promise.resolve();
+  private failure: unknown;
+  /** Bytes that were appended. */
   size = 0;
 
   constructor(private readonly path: string) {}
 
-  /** Resolves when the line is on the disk. */
-  append(line: string): Promise<void> {
-    this.size += Buffer.byteLength(line) + 1;
-    return new Promise<void>((done, failed) => {
-      this.waiting.push({ line, done, failed });
-      this.writing ??= this.write();
-    });
+  /**
+   * @throws the system's error when the line could not be written, or when what was written before it did not get to the disk.
+   */
+  append(line: string): void {
+    this.throwFailure();
+    // What a failed write may have left of a line is ended, so that it spoils nothing after it.
+    const text = Buffer.from(`${this.torn ? "\n" : ""}${line}\n`);
+    this.descriptor ??= openNew(this.path);
+    this.torn = true;
+    for (let at = 0; at < text.length; ) at += writeSync(this.descriptor, text, at);
+    this.torn = false;
+    this.size += text.length;
+    this.due ??= setTimeout(() => this.sync(), SYNC_MS);
   }
 
+  /** Resolves when all of it is on the disk. */
   async close(): Promise<void> {
-    await this.writing;
-    const handle = this.handle;
-    this.handle = undefined;
-    await handle?.close();
+    if (this.due) this.sync();
+    await this.syncing;
+    if (this.descriptor !== undefined) closeSync(this.descriptor);
+    this.descriptor = undefined;
   }
 
-  private async write(): Promise<void> {
-    while (this.waiting.length > 0) {
-      const batch = this.waiting;
-      this.waiting = [];
-      try {
-        this.handle ??= await openDurably(this.path);
-        // What a failed write may have left of a line is ended, so that it spoils nothing after it.
-        const text = (this.torn ? "\n" : "") + batch.map(({ line }) => `${line}\n`).join("");
-        await this.handle.appendFile(text);
-        this.torn = false;
-        for (const { done } of batch) done();
-      } catch (error) {
-        this.torn = true;
-        for (const { failed } of batch) failed(error);
-      }
-    }
-    this.writing = undefined;
+  private sync(): void {
+    clearTimeout(this.due);
+    this.due = undefined;
+    const { descriptor } = this;
+    if (descriptor === undefined) return;
+    this.syncing = this.syncing
+      .then(() => promisify(fdatasync)(descriptor))
+      .catch((error: unknown) => {
+        this.failure = error;
+      });
+  }
+
+  private throwFailure(): void {
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure;
   }
 }
 
-const { O_APPEND, O_CREAT, O_DSYNC, O_WRONLY } = constants;
-
-/** A new file is found again after a power cut only when its folder was written, too. */
-async function openDurably(path: string): Promise<FileHandle> {
+/** A new file is found again after a loss of power only when its folder was written, too. */
+function openNew(path: string): number {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_DSYNC, 0o600);
-  try {
-    const folder = await open(dirname(path), "r");
-    await folder.sync().finally(() => folder.close());
-    return handle;
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  const descriptor = openSync(path, "a", 0o600);
+  const folder = openSync(dirname(path), "r");
+  fsync(folder, () => closeSync(folder)); // a folder that cannot be synced is the file system's way, and no reason not to work
+  return descriptor;
 }

@@ -37,15 +37,14 @@ export class JournalSegments {
     private readonly segmentBytes: number,
   ) {}
 
-  /** Resolves when the record is on the disk. */
-  append(record: JournalRecord): Promise<void> {
+  append(record: JournalRecord): void {
     if (this.live && this.live.file.size >= this.segmentBytes) {
       void this.live.file.close();
       this.live = undefined;
     }
     this.live ??= this.begin();
     this.live.executions.set(record.key.execution, record.run_id);
-    return this.live.file.append(lineOf(record));
+    this.live.file.append(lineOf(record));
   }
 
   /** Whether this process has written of the execution and not forgotten it. */

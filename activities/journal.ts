@@ -37,7 +37,7 @@ export interface JournalOptions {
 }
 
 /**
- * What this host has begun and finished, on its own disk, appended and synced. It lets a repeated activity give back
+ * What this host has begun and finished, appended to files of its own disk. It lets a repeated activity give back
  * what the first one did, and lets a new worker settle what a dead one left.
  */
 export class Journal {
@@ -70,7 +70,7 @@ export class Journal {
       throw new SupersededError(key, attempt);
     }
     this.newest.set(name, attempt);
-    await this.segments.append(record);
+    this.segments.append(record);
     const lost = earlier.opens.filter((open) => open.attempt < attempt);
     return { record, recorded: undefined, lost: lost.sort((a, b) => a.attempt - b.attempt) };
   }
@@ -84,7 +84,7 @@ export class Journal {
 
     // What closes after its execution was forgotten would be in its file for ever.
     if (this.segments.hasOwn(key.execution)) {
-      await this.segments.append({ kind: "close", run_id, key, attempt, closed_at: new Date().toISOString(), result });
+      this.segments.append({ kind: "close", run_id, key, attempt, closed_at: new Date().toISOString(), result });
     }
     this.newest.delete(name);
   }

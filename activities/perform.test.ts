@@ -70,6 +70,13 @@ describe("perform", { timeout: 20_000 }, () => {
     expect(lost).toHaveLength(1);
   });
 
+  test("counts attempts that Temporal gave out and the journal of this host does not know", async () => {
+    const { value, lost } = await attempt(3, async (work) => work.attempt);
+
+    expect(value).toBe(3);
+    expect(lost).toHaveLength(2);
+  });
+
   test("does not act again when the step says so, and says that the outcome is unknown", async () => {
     await lose(act);
 

@@ -150,7 +150,7 @@ async function carryOut<Value>(
 ): Promise<{ outcome: Outcome<unknown> } | { failure: Error }> {
   const { run, step } = call;
   const { graceMs = GRACE_MS } = deps;
-  const lost = opening.lost.map((earlier): LostAttempt => ({ started_at: earlier.started_at, lost_at: now() }));
+  const lost = lostBefore(opening, Context.current().info.scheduledTimestampMs);
   const attempt = call.attempt + lost.length;
   const marks = marksOf(call, opening, attempt);
   if (lost.length > 0)
@@ -223,6 +223,16 @@ async function carryOut<Value>(
   }
   faultPoint("activity:recorded", step.number);
   return given(result, thrown);
+}
+
+/**
+ * Temporal's earlier attempts, none of which left an outcome. Those that the journal does not know were another host's, or had
+ * their record lost with the power: what they did is as unknown.
+ */
+function lostBefore({ record, lost }: Opening, scheduledMs: number): LostAttempt[] {
+  const unknown = Math.max(0, record.attempt - 1 - lost.length);
+  const starts = [...Array(unknown).fill(new Date(scheduledMs).toISOString()), ...lost.map(({ started_at }) => started_at)];
+  return starts.map((started_at) => ({ started_at, lost_at: now() }));
 }
 
 /** What a failure carries is kept out of the history like a value when it is too large. */

@@ -12,7 +12,7 @@ const STEPS = 200;
 
 /** What each part of a step's bookkeeping costs by itself, in milliseconds a step. */
 export async function machinery(folder: string, databaseUrl: string): Promise<void> {
-  console.log(`journal, open and close, synced: ${(await journal(folder)).toFixed(2)} ms a step`);
+  console.log(`journal, open and close: ${(await journal(folder)).toFixed(2)} ms a step`);
   const db = openDatabase(databaseUrl);
   try {
     console.log(`narration, 4 facts in batches of 5 steps: ${(await narration(db)).toFixed(2)} ms a step`);
