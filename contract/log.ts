@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { LOG_LEVELS } from "./log-level.js";
 import { Time } from "./time.js";
 
-export const LogLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal"]);
+export const LogLevel = z.enum(LOG_LEVELS);
 export type LogLevel = z.infer<typeof LogLevel>;
 
 export const LogLine = z.object({

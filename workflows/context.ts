@@ -1,7 +1,8 @@
 import { msToNumber } from "@temporalio/common/lib/time.js";
 import { sleep } from "@temporalio/workflow";
 import type { Json, JsonObject } from "../contract/json.js";
-import { LogLevel } from "../contract/log.js";
+import type { LogLevel } from "../contract/log.js";
+import { LOG_LEVELS } from "../contract/log-level.js";
 import type { Agent } from "../sdk/agents.js";
 import type {
   AgentOptions,
@@ -251,10 +252,7 @@ function logger(engine: Engine): Log {
     const attempt = place ? place.attempt + place.lost : 1;
     engine.narrator.tell({ type: "log", level, text: String(text), step_id: place?.step.id ?? null, attempt });
   };
-  const levels = Object.fromEntries(LogLevel.options.map((level) => [level, say(level)])) as Record<
-    LogLevel,
-    (text: string) => void
-  >;
+  const levels = Object.fromEntries(LOG_LEVELS.map((level) => [level, say(level)])) as Record<LogLevel, (text: string) => void>;
   return Object.assign(say("info"), levels);
 }
 
