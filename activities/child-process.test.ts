@@ -1,15 +1,23 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { builtFile } from "../package-root.js";
 import { runChild } from "./child-process.js";
 import { childEnvironment } from "./environment.js";
+import { launchFrom } from "./launcher.js";
 import type { Marks } from "./marks.js";
 import { processTable } from "./process-table.js";
 import { sweepRun } from "./sweep.js";
 
-describe("child process", { timeout: 20_000 }, () => {
+describe.each(["child", "launcher's child"])("a process that is our %s", { timeout: 20_000 }, (whose) => {
+  let launcher: { stop(): void } | undefined;
+  beforeAll(() => {
+    if (whose !== "child") launcher = launchFrom(builtFile("activities/launcher-child.js"));
+  });
+  afterAll(() => launcher?.stop());
+
   test("ends with its exit, though something it left holds the pipe", async () => {
     const marks = mark();
     const began = Date.now();
@@ -17,6 +25,18 @@ describe("child process", { timeout: 20_000 }, () => {
     expect(await bash("(sleep 60 &) ; echo done; exit 3", marks)).toMatchObject({ exitCode: 3, output: "done\n" });
     expect(Date.now() - began).toBeLessThan(3000);
     expect(await sweepRun(marks.LONGHAUL_RUN_ID)).toBe(1);
+  });
+
+  test("is no login: bash reads no file of the user's", async () => {
+    const home = mkdtempSync(join(tmpdir(), "longhaul-child-"));
+    writeFileSync(join(home, ".bashrc"), "echo from the file\n");
+    try {
+      expect(await bash("echo from the command", mark(), undefined, { PATH: process.env.PATH ?? "", HOME: home })).toMatchObject({
+        output: "from the command\n",
+      });
+    } finally {
+      rmSync(home, { recursive: true });
+    }
   });
 
   test("tells what killed it", async () => {
@@ -41,24 +61,6 @@ describe("child process", { timeout: 20_000 }, () => {
     expect(await livingOf(marks)).toBe(0);
   });
 
-  test("is not given our secrets, and cannot hide whose it is", () => {
-    const base = {
-      PATH: "/bin",
-      NO_PROXY: "x",
-      LONGHAUL_TOKEN: "t",
-      DATABASE_URL: "d",
-      TEMPORAL_API_KEY: "k",
-      GITHUB_TOKEN: "g",
-    };
-
-    expect(childEnvironment({ LONGHAUL_RUN_ID: "run_1" }, { A: "1", LONGHAUL_RUN_ID: "other" }, base)).toEqual({
-      PATH: "/bin",
-      NO_PROXY: "x",
-      A: "1",
-      LONGHAUL_RUN_ID: "run_1",
-    });
-  });
-
   test("says which program could not be started", async () => {
     const options = { cwd: tmpdir(), env: {}, marks: mark(), signal: new AbortController().signal };
 
@@ -76,16 +78,34 @@ describe("child process", { timeout: 20_000 }, () => {
   });
 });
 
+test("a process is not given our secrets, and cannot hide whose it is", () => {
+  const base = {
+    PATH: "/bin",
+    NO_PROXY: "x",
+    LONGHAUL_TOKEN: "t",
+    DATABASE_URL: "d",
+    TEMPORAL_API_KEY: "k",
+    GITHUB_TOKEN: "g",
+  };
+
+  expect(childEnvironment({ LONGHAUL_RUN_ID: "run_1" }, { A: "1", LONGHAUL_RUN_ID: "other" }, base)).toEqual({
+    PATH: "/bin",
+    NO_PROXY: "x",
+    A: "1",
+    LONGHAUL_RUN_ID: "run_1",
+  });
+});
+
 let count = 0;
 function mark(): Marks {
   return { LONGHAUL_RUN_ID: `run_child${process.pid}x${++count}` };
 }
 
-async function bash(script: string, marks: Marks, stop = new AbortController()) {
+async function bash(script: string, marks: Marks, stop = new AbortController(), base = process.env) {
   let output = "";
   const exit = await runChild("bash", ["-c", script], {
     cwd: tmpdir(),
-    env: childEnvironment(marks),
+    env: childEnvironment(marks, {}, base),
     marks,
     signal: stop.signal,
     graceMs: 500,

@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startChild } from "./launcher.js";
 import type { Marks } from "./marks.js";
+import type { ChildExit } from "./start-child.js";
 import { GRACE_MS, recordStart, sweep } from "./sweep.js";
 
 export interface ChildOptions {
@@ -18,12 +19,6 @@ export interface ChildOptions {
   onStart?: ((pid: number) => void) | undefined;
 }
 
-/** One of the two is null. */
-export interface ChildExit {
-  exitCode: number | null;
-  signal: NodeJS.Signals | null;
-}
-
 /** How long output is read on after the exit, in milliseconds: something the child left may hold the pipe for hours. */
 const DRAIN_MS = 1_000;
 
@@ -36,24 +31,39 @@ const DRAIN_MS = 1_000;
 export async function runChild(command: string, args: readonly string[], options: ChildOptions): Promise<ChildExit> {
   const { cwd, env, marks, signal, graceMs = GRACE_MS, input, onOutput, onStart } = options;
   signal.throwIfAborted();
-  const child = spawn(command, args, { cwd, env: { ...env }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
-  const exited = new Promise<ChildExit>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (exitCode, killedBy) => resolve({ exitCode, signal: killedBy }));
+  let record: { ended(): void } | undefined;
+  let letGo = () => {};
+  let tellBegun = () => {};
+  let tellClosed = () => {};
+  const begun = new Promise<void>((resolve) => {
+    tellBegun = resolve;
   });
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  for (const stream of ["stdout", "stderr"] as const) {
-    child[stream].on("data", (data: Buffer) => onOutput?.(stream, data));
-    child[stream].on("error", () => {}); // a pipe that breaks is a pipe that ends
-  }
-  child.stdin.on("error", () => {}); // it need not read what it is given
-  child.stdin.end(input);
+  const closed = new Promise<void>((resolve) => {
+    tellClosed = resolve;
+  });
+  const exited = new Promise<ChildExit>((resolve, reject) => {
+    letGo = startChild(
+      { command, args, cwd, env, input },
+      {
+        started(pid) {
+          record = recordStart(marks, pid);
+          tellBegun();
+          onStart?.(pid);
+        },
+        output: (stream, data) => onOutput?.(stream, data),
+        exit: resolve,
+        closed: tellClosed,
+        failed(error) {
+          tellBegun();
+          reject(error);
+        },
+      },
+    );
+  });
 
-  const record = child.pid ? recordStart(marks, child.pid) : undefined;
-  if (child.pid) onStart?.(child.pid);
   let ending: Promise<unknown> | undefined;
   const end = () => {
-    ending = sweep(marks, graceMs);
+    ending = begun.then(() => sweep(marks, graceMs));
     ending.catch(() => {}); // awaited below
   };
   signal.addEventListener("abort", end, { once: true });
@@ -65,8 +75,7 @@ export async function runChild(command: string, args: readonly string[], options
     throw signal.reason;
   } finally {
     signal.removeEventListener("abort", end);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    letGo();
     record?.ended();
   }
 }

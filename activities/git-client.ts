@@ -1,7 +1,8 @@
-import { type SimpleGit, simpleGit } from "simple-git";
 import { StepFailure } from "./failure.js";
+import type { GitResult } from "./git-command.js";
 import { repositorySettings } from "./git-config.js";
 import { gitEnvironment, parseSettings, type Setting, settingsFor, userSettings } from "./git-settings.js";
+import { runGit } from "./launcher.js";
 import type { Marks } from "./marks.js";
 
 /** Git in one folder, made safe against what the repository there may hold. */
@@ -36,28 +37,8 @@ export interface GitOptions {
   environment?: NodeJS.ProcessEnv | undefined;
 }
 
-/** For a command that says nothing, simple-git waits 50 ms more although all has been read: so each says at least this. */
-const NOTHING = Buffer.alloc(0);
-
 /** Who commits when the user's git says nothing. */
 const NOBODY = { name: "Longhaul", email: "longhaul@localhost" };
-
-/** What `settingsFor` may set and a caller of simple-git otherwise may not. What only arguments could do stays refused. */
-const OUR_SETTINGS = {
-  allowUnsafeConfigEnvCount: true,
-  allowUnsafeConfigPaths: true,
-  allowUnsafeHooksPath: true,
-  allowUnsafeFsMonitor: true,
-  allowUnsafeFilter: true,
-  allowUnsafeCredentialHelper: true,
-  allowUnsafeSshCommand: true,
-  allowUnsafeAskPass: true,
-  allowUnsafeGitProxy: true,
-  allowUnsafeProtocolOverride: true,
-  allowUnsafeUrlRewrite: true,
-  allowUnsafeEditor: true,
-  allowUnsafePager: true,
-} as const;
 
 /**
  * Git for a folder. Reads the repository's configuration first, so that no hook, filter, monitor, credential helper or
@@ -86,7 +67,7 @@ export async function openGit(path: string, options: GitOptions = {}): Promise<G
     ]),
   };
 
-  async function attempt(args: readonly string[], run: GitRun = {}): Promise<Executed> {
+  async function attempt(args: readonly string[], run: GitRun = {}): Promise<GitResult> {
     if (args.some((arg) => arg.includes("\0"))) throw new StepFailure("invalid_input", "Git takes no NUL character.");
     const more: Record<string, string> = run.index ? { GIT_INDEX_FILE: run.index } : {};
     if (run.literalPaths) more.GIT_LITERAL_PATHSPECS = "1";
@@ -107,51 +88,18 @@ export async function openGit(path: string, options: GitOptions = {}): Promise<G
   };
 }
 
-interface Executed {
-  /** Null when it failed. */
-  output: string | null;
-  problem: string;
-}
-
 async function execute(
   path: string,
   environment: Record<string, string>,
   { signal }: GitOptions,
   args: readonly string[],
   input?: string,
-): Promise<Executed> {
+): Promise<GitResult> {
   signal?.throwIfAborted();
-  let git: SimpleGit;
-  try {
-    git = simpleGit({
-      baseDir: path,
-      allowEnvironment: Object.keys(environment),
-      unsafe: OUR_SETTINGS,
-      ...(signal ? { abort: signal } : {}),
-      ...(input === undefined ? {} : { input: () => input }),
-      // By exit code alone: some commands answer no without a word.
-      errors: (error, { exitCode, stdErr, stdOut }) =>
-        exitCode === 0 ? undefined : (thrown(error) ?? Buffer.concat([...stdErr, ...stdOut])),
-      // The end is the end of the output; what a credential helper leaves in the background may hold that open.
-      completion: { onClose: true, onExit: 1_000 },
-    })
-      .env(environment)
-      .outputHandler((_command, stdout) => void setImmediate(() => stdout.emit("data", NOTHING)));
-  } catch (error) {
-    throw new StepFailure("workspace_missing", `The folder ${path} is not there.`, undefined, { cause: error });
-  }
-  try {
-    return { output: (await git.raw([...args])).replace(/\n$/, ""), problem: "" };
-  } catch (error) {
-    signal?.throwIfAborted();
-    const problem = (error instanceof Error ? error.message : String(error)).trim().slice(0, 2_000);
-    return { output: null, problem: problem || "it failed without a word" };
-  }
-}
-
-/** What did not come from git, such as a missing program. */
-function thrown(error: Buffer | Error | undefined): Error | undefined {
-  return error instanceof Error ? error : undefined;
+  const result = await runGit({ path, environment, args, input }, signal);
+  if (result === null) throw new StepFailure("workspace_missing", `The folder ${path} is not there.`);
+  if (result.output === null) signal?.throwIfAborted();
+  return result;
 }
 
 function asVariables(settings: readonly Setting[]): Record<string, string> {

@@ -1,12 +1,13 @@
 import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { Call, Outcome } from "../contract/activity.js";
-import { type ChildExit, runChild } from "./child-process.js";
+import { runChild } from "./child-process.js";
 import { childEnvironment } from "./environment.js";
 import { StepFailure } from "./failure.js";
 import { folderInside } from "./inside.js";
 import { excerptWindow } from "./output-window.js";
 import type { Work } from "./perform.js";
+import type { ChildExit } from "./start-child.js";
 import { performOnTree, type TreeDeps } from "./tree-step.js";
 
 export interface ShellInput {

@@ -6,6 +6,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/wo
 import type { Logger } from "pino";
 import { createActivities } from "../activities/index.js";
 import { Journal } from "../activities/journal.js";
+import { launchFrom } from "../activities/launcher.js";
 import { createLogSink } from "../activities/log-sink.js";
 import { recoverJournal } from "../activities/recover.js";
 import { type Config, TASK_QUEUE } from "../config.js";
@@ -69,6 +70,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
   const writer = new NarrationWriter({ db, replay, onWritten, log });
 
+  const launcher = launchFrom(builtFile("activities/launcher-child.js"));
   const activities = createActivities({
     home,
     journal,
@@ -188,6 +190,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
       await folders.flush();
       await logSink.flush(2_000);
       await activities.stop();
+      launcher.stop();
       replayer.stop();
       await Promise.all([native.close(), connection.close(), db.close()]);
     },
