@@ -13,7 +13,7 @@ import { refuseLongHistory } from "./history-limit.js";
 import type { Life } from "./life.js";
 import type { Narrator } from "./narrator.js";
 import { activitiesFor } from "./proxies.js";
-import { tellLost, tellTrace } from "./tell-trace.js";
+import { type StepEnd, tellCheckpoint, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 
 /** What a step is before it begins. */
 export interface StepPlan {
@@ -159,7 +159,9 @@ export class Engine {
 
   /** A checkpoint that the author asked for, at the last finished step. */
   mark(label: string | null): void {
-    if (this.latest) this.checkpoint(this.latest, undefined, label ?? `checkpoint ${++this.labels}`);
+    if (!this.latest) return;
+    const named = label ?? `checkpoint ${++this.labels}`;
+    tellCheckpoint(this.narrator, this.spec.run_id, this.latest, { asked: { label: named, number: ++this.labels } });
   }
 
   private async numbered<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
@@ -246,87 +248,38 @@ export class Engine {
   }
 
   private skip(step: StepRef, plan: StepPlan): undefined {
-    const at = new Date().toISOString();
-    this.narrator.tell({ type: "step.started", step, max_attempts: 1, input: plan.input });
-    this.narrator.tell({
-      type: "step.finished",
-      step_id: step.id,
-      status: "skipped",
-      attempt: 1,
-      output: null,
-      error: null,
-      started_at: at,
-      completed_at: at,
-    });
+    tellSkipped(this.narrator, step, plan.input);
     this.results.set(step.key, { stepId: step.key, status: "skipped" });
     return undefined;
   }
 
   private complete(place: Place, outcome: Outcome<unknown>): void {
     const { step } = place;
-    const attempt = place.attempt + place.lost;
+    const { value, started_at, completed_at } = outcome;
     tellTrace(this.narrator, outcome);
-    this.results.set(step.key, { stepId: step.key, status: "completed", data: outcome.value });
+    this.results.set(step.key, { stepId: step.key, status: "completed", data: value });
     this.latest = step;
-    const { started_at, completed_at } = outcome;
-    const output = (outcome.value ?? null) as Json; // activities return JSON; a function's value is checked by `asJson`
-    this.narrator.tell(
-      { type: "step.finished", step_id: step.id, status: "completed", attempt, output, error: null, started_at, completed_at },
-      completed_at,
-    );
-    this.checkpoint(step, outcome, null);
+    const output = (value ?? null) as Json; // activities return JSON; a function's value is checked by `asJson`
+    tellEnd(this.narrator, place, { status: "completed", output, error: null, started_at, completed_at });
+    tellCheckpoint(this.narrator, this.spec.run_id, step, { outcome });
   }
 
-  private fail(place: Place, status: "failed" | "cancelled", failure: StepFailure, begun: string): StepFailed {
-    const { step } = place;
-    const attempt = place.attempt + place.lost;
+  private fail(place: Place, status: StepEnd["status"], failure: StepFailure, begun: string): StepFailed {
+    const { key } = place.step;
     const { error, detail } = failure;
     if (detail) tellTrace(this.narrator, detail);
     const started_at = detail?.started_at ?? begun;
     const completed_at = detail?.completed_at ?? new Date().toISOString();
     const output = (failure.output ?? null) as Json; // from an activity's failure: JSON
-    this.results.set(step.key, { stepId: step.key, status: "failed", data: output, error: error.message });
-    this.narrator.tell(
-      { type: "step.finished", step_id: step.id, status, attempt, output, error, started_at, completed_at },
-      completed_at,
-    );
-    return new StepFailed(step.key, error.type, error.message, failure.output);
+    this.results.set(key, { stepId: key, status: "failed", data: output, error: error.message });
+    tellEnd(this.narrator, place, { status, output, error, started_at, completed_at });
+    return new StepFailed(key, error.type, error.message, failure.output);
   }
 
   private async backOff(place: Place, failure: StepFailure, begun: string, delay: number): Promise<void> {
-    const { step } = place;
-    const attempt = place.attempt + place.lost;
-    const { error, detail } = failure;
-    if (detail) tellTrace(this.narrator, detail);
-    const completed_at = detail?.completed_at ?? new Date().toISOString();
-    this.narrator.tell(
-      {
-        type: "step.attempt",
-        step_id: step.id,
-        attempt,
-        status: "failed",
-        error,
-        started_at: detail?.started_at ?? begun,
-        completed_at,
-        retry_at: new Date(Date.now() + delay).toISOString(),
-      },
-      completed_at,
-    );
-    await sleep(delay, { summary: `${step.name}: before try ${attempt + 1}` });
+    const { step, attempt, lost } = place;
+    tellFailedTry(this.narrator, place, failure, { begun, delay });
+    await sleep(delay, { summary: `${step.name}: before try ${attempt + lost + 1}` });
     await this.life.gate();
-  }
-
-  private checkpoint(step: StepRef, outcome: Outcome<unknown> | undefined, label: string | null): void {
-    this.narrator.tell(
-      {
-        type: "checkpoint.created",
-        id: label === null ? `${this.spec.run_id}-k${step.number}` : `${this.spec.run_id}-k${step.number}-u${++this.labels}`,
-        step,
-        label,
-        created_by: label === null ? "automatic" : "user",
-        tree: outcome?.tree ?? null,
-      },
-      outcome?.completed_at,
-    );
   }
 }
