@@ -37,6 +37,19 @@ describe("a TypeScript workflow", () => {
     expect(existsSync(join(stack.project, "only-here.txt"))).toBe(false);
   });
 
+  test("has zod whichever way its file imports it, with its error classes and locales", async () => {
+    const run = await stack.start(`
+      import { defineWorkflow } from "longhaul";
+      import zod, { ZodError, z } from "zod";
+      import * as all from "zod";
+      export default defineWorkflow({ name: "imports", input: all.object({ n: z.number().default(1) }), async execute(ctx) {
+        const { error } = zod.string().safeParse(ctx.input.n);
+        return [ctx.input.n, error instanceof ZodError, error instanceof all.z.ZodError, typeof z.locales.de, typeof all.default.email];
+      } });`);
+
+    expect((await run.finished()).output).toEqual([1, true, true, "function", "function"]);
+  });
+
   test("fails with the author's file and line when its code throws", async () => {
     const run = await stack.start(
       file(`const nothing: { foo(): void } | undefined = JSON.parse("null");\n        nothing!.foo();`),

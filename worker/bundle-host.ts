@@ -17,7 +17,7 @@ export async function bundleHost(workflowsPath: string, target: string): Promise
   const problems: string[] = [];
   const logger = new DefaultLogger("ERROR", ({ message }) => void problems.push(message));
   try {
-    const zod = await flatZod(`${target}.zod.mjs`);
+    const zod = await flatZod(`${target}.zod.cjs`);
     const webpackConfigHook: BundleOptions["webpackConfigHook"] = (config) => ({
       ...config,
       resolve: { ...config.resolve, alias: { ...config.resolve?.alias, zod$: zod } },
@@ -30,11 +30,16 @@ export async function bundleHost(workflowsPath: string, target: string): Promise
   }
 }
 
-/** zod as one module: every run evaluates it anew, and its hundred files cost more than what is in them. */
+/**
+ * zod as one module, whose exports are the `z` of zod: every run evaluates it anew, and its hundred files, each of them with a
+ * getter for every export, cost more than what is in them.
+ */
 async function flatZod(outfile: string): Promise<string> {
-  const contents = 'export * from "zod"; export { default } from "zod";';
+  const contents = `import { z } from "zod";
+    const itself = { value: z, enumerable: true };
+    module.exports = Object.defineProperties(z, { __esModule: { value: true }, z: itself, default: itself });`;
   const stdin = { contents, resolveDir: dirname(fileURLToPath(import.meta.url)) };
-  await build({ stdin, bundle: true, format: "esm", platform: "neutral", target: "es2022", outfile });
+  await build({ stdin, bundle: true, format: "cjs", platform: "neutral", target: "es2022", outfile });
   return outfile;
 }
 
