@@ -64,10 +64,8 @@ export async function streamEvents(
     let place = after;
     let piece = first;
     while (!gone.signal.aborted && !feed.stopped) {
-      for (const { id, event } of piece.events) {
-        res.write(frame(id, event));
-        place = id;
-      }
+      if (piece.events.length > 0) res.write(piece.events.map(frame).join(""));
+      place = piece.events.at(-1)?.id ?? place;
       if (!(await drained(res, gone.signal))) return;
       if (piece.ended || (!piece.more && !follow)) return;
       if (!piece.more) await following.wait(seen, PING, gone.signal);
@@ -111,7 +109,7 @@ function tellProgress(res: Response, pieces: Progress[]): void {
 }
 
 /** One line of JSON: nothing that is told can end its frame or begin another. */
-function frame(id: string, event: RunEvent): string {
+function frame({ id, event }: { id: string; event: RunEvent }): string {
   const { type, run_id, seq, at, data } = event;
   return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify({ type, run_id, seq, at, data })}\n\n`;
 }

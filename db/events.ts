@@ -3,7 +3,7 @@ import { NotFoundError } from "../contract/errors.js";
 import { EventType, type RunEvent } from "../contract/event.js";
 import type { JsonObject } from "../contract/json.js";
 import type { PageQuery } from "../contract/page.js";
-import { isFinished } from "../contract/run.js";
+import { isFinished, type RunStatus } from "../contract/run.js";
 import type { Database } from "./database.js";
 import { type Listed, numberOf, sliceOf, toPage } from "./page.js";
 import { prepared } from "./prepared.js";
@@ -31,43 +31,62 @@ export interface StreamEnd {
 }
 
 export async function getStreamEnd(db: Database, runId: string): Promise<StreamEnd> {
-  const [row] = await db.orm.select({ seq: runs.eventSeq, status: runs.status }).from(runs).where(eq(runs.id, runId));
+  const [row] = await streamEnd(db).execute({ runId });
   if (!row) throw new NotFoundError("run", runId);
   return { seq: row.seq, finished: isFinished(row.status) };
 }
 
-/** A run's events after `after`, in their order, `limit` at most, and the end of its stream at that same moment. */
-export async function readStream(
-  db: Database,
-  runId: string,
-  { after, limit }: { after: number; limit: number },
-): Promise<StreamEnd & { events: RunEvent[] }> {
-  const rows = await streamOf(db).execute({ runId, after, limit });
-  const [row] = rows;
-  if (!row) throw new NotFoundError("run", runId);
-  const told = rows.flatMap(({ event }) => (event === null ? [] : toEvent({ ...event, runId })));
-  return { seq: row.last, finished: isFinished(row.status), events: told };
+const streamEnd = prepared((orm) =>
+  orm
+    .select({ seq: runs.eventSeq, status: runs.status })
+    .from(runs)
+    .where(eq(runs.id, sql.placeholder("runId")))
+    .prepare("run_stream_end"),
+);
+
+/** A place in a run's stream, from which on it is read. */
+export interface StreamPlace {
+  runId: string;
+  after: number;
 }
 
-/** A row an event; one row without event when there is none. */
-const streamOf = prepared((orm) => {
-  const { seq, type, at, data } = events;
-  const wanted = and(eq(events.runId, sql.placeholder("runId")), gt(seq, sql.placeholder("after")));
-  const next = orm
-    .select({ seq, type, at, data })
-    .from(events)
-    .where(wanted)
-    .orderBy(asc(seq))
-    .limit(sql.placeholder("limit"))
-    .as("next");
-  return orm
-    .select({ last: runs.eventSeq, status: runs.status, event: { seq: next.seq, type: next.type, at: next.at, data: next.data } })
-    .from(runs)
-    .leftJoin(next, sql`true`)
-    .where(eq(runs.id, sql.placeholder("runId")))
-    .orderBy(asc(next.seq))
-    .prepare("run_stream");
-});
+/** Events of a run in their order, and the end of its stream at that same moment. */
+export type StreamPiece = StreamEnd & { events: RunEvent[] };
+
+/**
+ * The events after each of these places, `limit` at most for each, in one statement: many streams are woken by one
+ * transaction. In the order of the places; null where there is no such run.
+ */
+export async function readStreams(db: Database, places: readonly StreamPlace[], limit: number): Promise<(StreamPiece | null)[]> {
+  const ids = places.map(({ runId }) => runId);
+  const after = places.map((place) => place.after);
+  const { rows } = await db.pool.query<StreamRow>({ name: "run_streams", text: STREAMS, values: [ids, after, limit] });
+  const pieces: (StreamPiece | null)[] = places.map(() => null);
+  for (const { place, run_id, last, status, seq, type, at, data } of rows) {
+    const piece = pieces[place - 1] ?? { seq: last, finished: isFinished(status), events: [] };
+    pieces[place - 1] = piece;
+    if (seq !== null) piece.events.push(toEvent({ runId: run_id, seq, type, at, data }));
+  }
+  return pieces;
+}
+
+/** An event; a place without any has one row whose event is null. */
+type StreamRow = { place: number; run_id: string; last: number; status: RunStatus } & (
+  | { seq: number; type: string; at: Date; data: JsonObject }
+  | { seq: null; type: null; at: null; data: null }
+);
+
+const STREAMS = `
+  select asked.place::int, asked.run_id, runs.event_seq as last, runs.status, next.seq, next.type, next.at, next.data
+  from unnest($1::text[], $2::bigint[]) with ordinality as asked (run_id, after, place)
+  join mirror.runs as runs on runs.id = asked.run_id
+  left join lateral (
+    select seq, type, at, data from mirror.events as events
+    where events.run_id = asked.run_id and events.seq > asked.after
+    order by seq
+    limit $3
+  ) as next on true
+  order by asked.place, next.seq`;
 
 /** A run's events after `seq`, newest first. */
 export async function listRunEvents(

@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import { z } from "zod";
+import { NotFoundError } from "../../contract/errors.js";
 import { RunEvent } from "../../contract/event.js";
 import {
   allEventsAfter,
@@ -7,18 +8,23 @@ import {
   hasUnsettledEvents,
   listEvents,
   listRunEvents,
-  readStream,
+  readStreams,
   START,
+  type StreamPiece,
+  type StreamPlace,
 } from "../../db/events.js";
 import type { ApiContext } from "../context.js";
 import { askedPlace, placeCursor, placeText, seqCursor } from "../cursors.js";
 import { ALL_RUNS } from "../event-feed.js";
 import { ById, Flag, onePlace, pageFields } from "../fields.js";
+import { gather } from "../gather.js";
 import { listed, Many, type Route, route } from "../route.js";
 import { type EventSource, streamEvents } from "../sse.js";
 
-/** Events read at once. */
+/** Events of a stream read at once. */
 const PIECE = 200;
+/** Streams of runs read at once. */
+const STREAMS = 50;
 /** Milliseconds after which events that were not settled are looked for again. */
 const SETTLING = 100;
 
@@ -27,6 +33,7 @@ const EventQuery = z.strictObject({ ...pageFields, after: z.string().max(100).op
 /** The events of one run. */
 export function runEventRoutes(context: ApiContext): Route[] {
   const { db, feed } = context;
+  const readStream = gather<StreamPlace, StreamPiece | null>(STREAMS, (places) => readStreams(db, places, PIECE));
   return [
     route({
       method: "get",
@@ -42,7 +49,7 @@ export function runEventRoutes(context: ApiContext): Route[] {
         const asked = askedPlace(req, query.after);
         const after = asked === null ? 0 : seqCursor(asked, last);
         if (wantsList(req)) return listed(await listRunEvents(db, id, { ...query, after }));
-        await streamEvents(feed, sourceOf(context, id), { req, res, after: String(after), follow: query.follow });
+        await streamEvents(feed, sourceOf(id, readStream), { req, res, after: String(after), follow: query.follow });
         return null;
       },
     }),
@@ -72,11 +79,13 @@ export function eventRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function sourceOf({ db }: ApiContext, runId: string): EventSource {
+function sourceOf(runId: string, readStream: (place: StreamPlace) => Promise<StreamPiece | null>): EventSource {
   return {
     topic: runId,
     async read(after) {
-      const { events, seq, finished } = await readStream(db, runId, { after: Number(after), limit: PIECE });
+      const piece = await readStream({ runId, after: Number(after) });
+      if (!piece) throw new NotFoundError("run", runId);
+      const { events, seq, finished } = piece;
       const last = events.at(-1)?.seq ?? Number(after);
       return {
         events: events.map((event) => ({ id: String(event.seq), event })),
