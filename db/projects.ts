@@ -5,6 +5,7 @@ import type { PageQuery } from "../contract/page.js";
 import type { Project } from "../contract/project.js";
 import type { Database } from "./database.js";
 import { type Listed, momentAndId, sliceOf, toPage } from "./page.js";
+import { prepared } from "./prepared.js";
 import { projects, runs, tombstones } from "./schema.js";
 import { iso } from "./time.js";
 
@@ -41,10 +42,18 @@ export async function allProjects(db: Database): Promise<Project[]> {
 
 /** @throws {NotFoundError} */
 export async function getProject(db: Database, id: string): Promise<Project> {
-  const [row] = await db.orm.select().from(projects).where(eq(projects.id, id));
+  const [row] = await projectById(db).execute({ id });
   if (!row) throw new NotFoundError("project", id);
   return toProject(row);
 }
+
+const projectById = prepared((orm) =>
+  orm
+    .select()
+    .from(projects)
+    .where(eq(projects.id, sql.placeholder("id")))
+    .prepare("project_by_id"),
+);
 
 export async function findProjectByRepo(db: Database, owner: string, name: string): Promise<Project[]> {
   const rows = await db.orm

@@ -5,6 +5,7 @@ import type { PageQuery } from "../contract/page.js";
 import type { SessionSummary, Step, StepAttempt, StepBrief } from "../contract/step.js";
 import type { Database } from "./database.js";
 import { type Listed, numberOf, sliceOf, toPage } from "./page.js";
+import { prepared } from "./prepared.js";
 import { agentSessions, stepAttempts, steps } from "./schema.js";
 import { duration, iso, isoOrNull } from "./time.js";
 
@@ -40,13 +41,23 @@ export async function listSteps(db: Database, runId: string, query: PageQuery): 
 
 /** A run's last 1,000 steps, in the order of their numbers. */
 export async function lastSteps(db: Database, runId: string): Promise<Step[]> {
-  const rows = await db.orm.select().from(steps).where(eq(steps.runId, runId)).orderBy(desc(steps.stepNumber)).limit(MOST_STEPS);
+  const rows = await stepsFromLast(db).execute({ runId });
   const sessions = await sessionsOf(
     db,
     rows.map((row) => row.id),
   );
   return rows.reverse().map((row) => toStep(row, sessions.get(row.id) ?? []));
 }
+
+const stepsFromLast = prepared((orm) =>
+  orm
+    .select()
+    .from(steps)
+    .where(eq(steps.runId, sql.placeholder("runId")))
+    .orderBy(desc(steps.stepNumber))
+    .limit(MOST_STEPS)
+    .prepare("steps_from_last"),
+);
 
 /** The last 1,000 steps of each run, in the order of their numbers. */
 export async function stepBriefs(db: Database, runIds: string[]): Promise<Map<string, StepBrief[]>> {
@@ -110,11 +121,7 @@ export async function listAttempts(db: Database, stepId: string): Promise<StepAt
 
 async function sessionsOf(db: Database, stepIds: string[]): Promise<Map<string, Session[]>> {
   if (stepIds.length === 0) return new Map();
-  const rows = await db.orm
-    .select()
-    .from(agentSessions)
-    .where(inArray(agentSessions.workflowStepId, stepIds))
-    .orderBy(asc(agentSessions.createdAt), asc(agentSessions.id));
+  const rows = await sessionsOfSteps(db).execute({ stepIds });
   const sessions = new Map<string, Session[]>();
   for (const row of rows) {
     if (row.workflowStepId === null) continue;
@@ -125,6 +132,15 @@ async function sessionsOf(db: Database, stepIds: string[]): Promise<Map<string, 
   }
   return sessions;
 }
+
+const sessionsOfSteps = prepared((orm) =>
+  orm
+    .select()
+    .from(agentSessions)
+    .where(sql`${agentSessions.workflowStepId} = any(${sql.placeholder("stepIds")})`)
+    .orderBy(asc(agentSessions.createdAt), asc(agentSessions.id))
+    .prepare("sessions_of_steps"),
+);
 
 function toBrief(row: Pick<StepRow, "id" | "stepKey" | "stepNumber" | "name" | "phase" | "status">): StepBrief {
   const { id, stepKey, stepNumber, name, phase, status } = row;

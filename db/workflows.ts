@@ -6,6 +6,7 @@ import type { Program } from "../contract/run-spec.js";
 import { Dialect, type Workflow } from "../contract/workflow.js";
 import type { Database } from "./database.js";
 import { type Listed, momentAndId, numberOf, sliceOf, toPage } from "./page.js";
+import { prepared } from "./prepared.js";
 import { runs, workflows, workflowVersions } from "./schema.js";
 import { iso } from "./time.js";
 
@@ -83,9 +84,19 @@ export async function getWorkflow(db: Database, idOrSlug: string, projectId?: st
 
 /** As `getWorkflow`, by id, slug or name, and never an archived one: what a start may say. Its runs are not counted. */
 export async function findWorkflow(db: Database, idSlugOrName: string, projectId?: string): Promise<WorkflowAlone> {
-  const named = or(eq(workflows.id, idSlugOrName), eq(workflows.slug, idSlugOrName), eq(workflows.name, idSlugOrName));
-  return toWorkflow(pick(idSlugOrName, projectId, await candidates(db, and(named, isNull(workflows.archivedAt)))));
+  return toWorkflow(pick(idSlugOrName, projectId, await startable(db).execute({ name: idSlugOrName })));
 }
+
+const startable = prepared((orm) => {
+  const name = sql.placeholder("name");
+  const named = or(eq(workflows.id, name), eq(workflows.slug, name), eq(workflows.name, name));
+  return orm
+    .select()
+    .from(workflows)
+    .where(and(named, isNull(workflows.archivedAt)))
+    .orderBy(workflows.createdAt)
+    .prepare("workflow_to_start");
+});
 
 /** Newest first. */
 export async function listVersions(db: Database, workflowId: string, query: PageQuery): Promise<Listed<WorkflowVersion>> {
@@ -121,13 +132,19 @@ export async function getDefinition(db: Database, { id, revision, type }: Workfl
 
 /** What a revision runs; null when that revision was never loaded. */
 export async function getProgram(db: Database, workflowId: string, revision: number): Promise<Program | null> {
-  const [row] = await db.orm
-    .select({ program: workflowVersions.program })
-    .from(workflowVersions)
-    .where(and(eq(workflowVersions.workflowId, workflowId), eq(workflowVersions.revision, revision)));
+  const [row] = await programOf(db).execute({ workflowId, revision });
   // The loader wrote this column; its shape is the type's.
   return (row?.program ?? null) as Program | null;
 }
+
+const programOf = prepared((orm) => {
+  const ofWorkflow = eq(workflowVersions.workflowId, sql.placeholder("workflowId"));
+  return orm
+    .select({ program: workflowVersions.program })
+    .from(workflowVersions)
+    .where(and(ofWorkflow, eq(workflowVersions.revision, sql.placeholder("revision"))))
+    .prepare("program_of_revision");
+});
 
 async function candidates(db: Database, wanted: SQL | undefined): Promise<WorkflowRow[]> {
   return await db.orm.select().from(workflows).where(wanted).orderBy(workflows.createdAt);
