@@ -1,10 +1,11 @@
 import { asc, eq } from "drizzle-orm";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Fact } from "../contract/fact.js";
 import * as told from "../test/support/told-run.js";
 import type { Database } from "./database.js";
 import { applyAccepted, applyFacts, deleteRun } from "./projection.js";
+import { lockRuns } from "./projection-load.js";
 import * as table from "./schema.js";
 
 let db: Database;
@@ -252,6 +253,21 @@ describe("two writers at once", () => {
     expect(await runRow("run_2")).toMatchObject({ status: "completed", currentStepIndex: 4, eventSeq: 22 });
   });
 
+  test("begin a run once", async () => {
+    const start = told.accepted("run_1", told.created("run_1"));
+    const narration = told.narration("run_1", "e1", [told.created("run_1"), told.status("running")]);
+    await Promise.all([
+      ...Array.from({ length: 4 }, () => applyAccepted(db, start)),
+      applyFacts(db, "run_1", "e1", narration),
+      ...Array.from({ length: 4 }, () => applyAccepted(db, start)),
+    ]);
+
+    expect((await eventRows("run_1")).map(({ seq, data }) => [seq, data.status])).toEqual([
+      [1, "pending"],
+      [2, "running"],
+    ]);
+  });
+
   test("number narration and what the API tells without a gap", async () => {
     await applyAccepted(db, told.accepted("run_3", told.created("run_3")));
     await Promise.all([
@@ -280,6 +296,22 @@ describe("what the API tells of itself", () => {
 
     expect((await eventRows("run_c")).map(({ data }) => data.status)).toEqual(["pending", "running"]);
     expect(await runRow("run_c")).toMatchObject({ status: "running", temporalRunId: "e1" });
+  });
+
+  test("is a run of the local user and an archived workflow when its own are gone", async () => {
+    await applyAccepted(db, told.accepted("run_gu", told.created("run_gu", { user_id: "usr_gone" })));
+    await applyAccepted(db, told.accepted("run_gw", told.created("run_gw", { workflow_id: "wfl_gone" })));
+    const [workflow] = await db.orm.select().from(table.workflows).where(eq(table.workflows.id, "wfl_gone"));
+
+    expect(await runRow("run_gu")).toMatchObject({ userId: "local", eventSeq: 1 });
+    expect(await runRow("run_gw")).toMatchObject({ workflowId: "wfl_gone", eventSeq: 1 });
+    expect(workflow).toMatchObject({ isActive: false, archivedAt: new Date(told.second(0)) });
+  });
+
+  test("is no run in a project that is gone", async () => {
+    await applyAccepted(db, told.accepted("run_gp", told.created("run_gp", { project_id: "prj_gone" })));
+
+    expect(await runRow("run_gp")).toBeUndefined();
   });
 
   test("is not undone by what was told before the run heard of it", async () => {
@@ -428,6 +460,22 @@ describe("deletion", () => {
     expect(await applyFacts(db, "run_d", "e1", facts)).toMatchObject({ told: 27, gap: false, applied: [] });
     expect(await runRow("run_d")).toBeUndefined();
   });
+
+  test("is for good for a start, too, that waited for it", async () => {
+    const start = told.accepted("run_w", told.created("run_w"));
+    await applyAccepted(db, start);
+    const waiting = await db.orm.transaction(async (tx) => {
+      await lockRuns(tx, ["run_w"]);
+      const again = applyAccepted(db, start);
+      await vi.waitFor(async () => expect(await waitingLocks()).toBe(1));
+      await tx.insert(table.tombstones).values({ runId: "run_w" });
+      await tx.delete(table.runs).where(eq(table.runs.id, "run_w"));
+      return { again };
+    });
+    await waiting.again;
+
+    expect(await runRow("run_w")).toBeUndefined();
+  });
 });
 
 test("a hundred facts are a matter of milliseconds", async () => {
@@ -444,6 +492,13 @@ test("a hundred facts are a matter of milliseconds", async () => {
 
   expect(took).toBeLessThan(500);
 });
+
+async function waitingLocks() {
+  const { rows } = await db.pool.query(`
+    select count(*)::int as waiting from pg_locks
+    where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`);
+  return rows[0].waiting;
+}
 
 async function runRow(id: string) {
   const [row] = await db.orm.select().from(table.runs).where(eq(table.runs.id, id));

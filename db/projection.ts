@@ -1,6 +1,7 @@
 import { eq } from "drizzle-orm";
 import type { AcceptedFact, Fact } from "../contract/fact.js";
 import type { Database } from "./database.js";
+import { beginAtOnce } from "./projection-begin.js";
 import { lockRuns } from "./projection-load.js";
 import { type Applied, type Narration, tellAccepted, tellFacts } from "./projection-tell.js";
 import { runs, tombstones } from "./schema.js";
@@ -48,7 +49,9 @@ export async function applyTogether(db: Database, narrations: readonly Narration
  * @throws {NotFoundError} when the run is not there, unless the fact begins it.
  */
 export async function applyAccepted(db: Database, fact: AcceptedFact): Promise<void> {
-  await db.orm.transaction((tx) => tellAccepted(tx, storable(fact)));
+  const kept = storable(fact);
+  if (kept.type === "run.created" && (await beginAtOnce(db, kept))) return;
+  await db.orm.transaction((tx) => tellAccepted(tx, kept));
 }
 
 /** Delete a run and all below it for good: neither narration nor rebuild brings it back. */
