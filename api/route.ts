@@ -64,12 +64,13 @@ export function route<
   // The defaults of the type parameters are these very schemas.
   const params = (definition.params ?? Nothing) as Params;
   const query = (definition.query ?? Nothing) as Query;
+  const refinedQuery = refine ? query.refine(...refine) : query;
   const body = (definition.body ?? Nothing) as Body;
 
   async function serve(context: ApiContext, req: Request, res: Response): Promise<void> {
     const parts = [
       checked(params, req.params, {}, ""),
-      checked(refine ? query.refine(...refine) : query, plainQuery(req), {}, ""),
+      checked(refinedQuery, plainQuery(req), {}, ""),
       media.request ? { value: undefined, problems: [] } : checked(body, req.body ?? {}, aliases, ""),
     ];
     const problems = parts.flatMap((part) => part.problems);

@@ -2,6 +2,7 @@ import type { Request } from "express";
 import { z } from "zod";
 import { NotFoundError } from "../../contract/errors.js";
 import { RunEvent } from "../../contract/event.js";
+import type { Database } from "../../db/database.js";
 import {
   allEventsAfter,
   getStreamEnd,
@@ -45,10 +46,10 @@ export function runEventRoutes(context: ApiContext): Route[] {
       answers: { 200: Many(RunEvent) },
       media: { answer: "text/event-stream" },
       handle: async ({ params: { id }, query }, req, res) => {
-        const { seq: last } = await getStreamEnd(db, id);
         const asked = askedPlace(req, query.after);
-        const after = asked === null ? 0 : seqCursor(asked, last);
-        if (wantsList(req)) return listed(await listRunEvents(db, id, { ...query, after }));
+        if (wantsList(req)) return listed(await listRunEvents(db, id, { ...query, after: await placeIn(db, id, asked) }));
+        // Every stream has a beginning; whether there is such a run at all is seen as it is read.
+        const after = asked === null || asked.text === "0" ? 0 : await placeIn(db, id, asked);
         await streamEvents(feed, sourceOf(id, readStream), { req, res, after: String(after), follow: query.follow });
         return null;
       },
@@ -77,6 +78,12 @@ export function eventRoutes(context: ApiContext): Route[] {
       },
     }),
   ];
+}
+
+/** @throws {NotFoundError} when there is no such run. */
+async function placeIn(db: Database, runId: string, asked: { text: string; path: string } | null): Promise<number> {
+  const { seq } = await getStreamEnd(db, runId);
+  return asked === null ? 0 : seqCursor(asked, seq);
 }
 
 function sourceOf(runId: string, readStream: (place: StreamPlace) => Promise<StreamPiece | null>): EventSource {
