@@ -18,18 +18,18 @@ type OnProgress = (pieces: Progress[]) => void;
 interface Topic {
   /** Counts wake-ups, so that a read begun before one is never taken for a read begun after it. */
   wakes: number;
-  waiting: Set<() => void>;
+  /** How each follower is told that it need not wait any longer. */
+  followers: Set<() => void>;
   onProgress: Set<OnProgress>;
   reads: Map<string, Promise<unknown>>;
-  followers: number;
 }
 
 /** A follower's hold on a topic. */
 export interface Following {
   /** How often the topic was woken. Look before reading: what is written between that and `wait` is then not missed. */
   wakes(): number;
-  /** Until the topic was woken more often than `since`, the time is over, or `gone`. */
-  wait(since: number, milliseconds: number, gone: AbortSignal): Promise<void>;
+  /** Until the topic was woken more often than `since`, the time is over, or the follower is gone. */
+  wait(since: number, milliseconds: number): Promise<void>;
   /** Read once for all followers that stand at the same place. */
   shared<Result>(place: string, read: () => Promise<Result>): Promise<Result>;
   close(): void;
@@ -67,25 +67,33 @@ export class EventFeed {
     await this.loop;
   }
 
-  follow(name: string, onProgress: OnProgress): Following {
-    const topic = this.topics.get(name) ?? {
-      wakes: 0,
-      waiting: new Set(),
-      onProgress: new Set(),
-      reads: new Map(),
-      followers: 0,
-    };
+  follow(name: string, onProgress: OnProgress, gone: AbortSignal): Following {
+    const topic = this.topics.get(name) ?? { wakes: 0, followers: new Set(), onProgress: new Set(), reads: new Map() };
+    let stopWaiting: (() => void) | undefined;
+    const tell = () => stopWaiting?.();
     this.topics.set(name, topic);
-    topic.followers += 1;
+    topic.followers.add(tell);
     topic.onProgress.add(onProgress);
+    gone.addEventListener("abort", tell, { once: true });
     return {
       wakes: () => topic.wakes,
-      wait: (since, milliseconds, gone) => wait(topic, since, milliseconds, gone),
+      wait: async (since, milliseconds) => {
+        if (topic.wakes !== since || gone.aborted) return;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, milliseconds);
+          stopWaiting = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+        stopWaiting = undefined;
+      },
       shared: (place, read) => share(topic, place, read),
       close: () => {
         topic.onProgress.delete(onProgress);
-        topic.followers -= 1;
-        if (topic.followers === 0) this.topics.delete(name);
+        topic.followers.delete(tell);
+        gone.removeEventListener("abort", tell);
+        if (topic.followers.size === 0) this.topics.delete(name);
       },
     };
   }
@@ -164,22 +172,7 @@ export class EventFeed {
 
 function wake(topic: Topic): void {
   topic.wakes += 1;
-  for (const done of [...topic.waiting]) done();
-}
-
-function wait(topic: Topic, since: number, milliseconds: number, gone: AbortSignal): Promise<void> {
-  if (topic.wakes !== since || gone.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      topic.waiting.delete(done);
-      gone.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    topic.waiting.add(done);
-    gone.addEventListener("abort", done, { once: true });
-  });
+  for (const tell of topic.followers) tell();
 }
 
 function share<Result>(topic: Topic, place: string, read: () => Promise<Result>): Promise<Result> {

@@ -38,7 +38,7 @@ export async function streamEvents(
 ): Promise<void> {
   const gone = new AbortController();
   res.once("close", () => gone.abort());
-  const following = feed.follow(source.topic, (pieces) => tellProgress(res, pieces));
+  const following = feed.follow(source.topic, (pieces) => tellProgress(res, pieces), gone.signal);
   let seen = following.wakes();
   let ping: NodeJS.Timeout | undefined;
   try {
@@ -68,7 +68,7 @@ export async function streamEvents(
       place = piece.events.at(-1)?.id ?? place;
       if (!(await drained(res, gone.signal))) return;
       if (piece.ended || (!piece.more && !follow)) return;
-      if (!piece.more) await following.wait(seen, PING, gone.signal);
+      if (!piece.more) await following.wait(seen, PING);
       if (gone.signal.aborted || feed.stopped) return;
       seen = following.wakes();
       piece = await readAgain(place);
