@@ -12,7 +12,7 @@ import { applyAccepted } from "../db/projection.js";
 import { allProjects, createProject, findProjectByRepo, getProject } from "../db/projects.js";
 import { getRunState } from "../db/runs.js";
 import type { User } from "../db/tokens.js";
-import { getProgram, type WorkflowAlone } from "../db/workflows.js";
+import type { StartableWorkflow } from "../db/workflows.js";
 import { faultPoint } from "../fault.js";
 import { isBranchName } from "./branch-name.js";
 import type { ApiContext } from "./context.js";
@@ -59,12 +59,12 @@ export interface PreparedRun {
  */
 export async function prepareRun(
   context: ApiContext,
-  workflow: WorkflowAlone,
+  workflow: StartableWorkflow,
   body: StartBody,
   user: User,
 ): Promise<PreparedRun> {
   const { options = {} } = body;
-  const program = await runnableProgram(context, workflow);
+  const program = runnableProgram(workflow);
   if (options.parent_run_id !== undefined) await getRunState(context.db, options.parent_run_id);
   const input = await context.loader.checkInput(program, body.input ?? {});
   if (!input.ok) throw new InvalidError(`The input does not fit the workflow ${workflow.name}.`, input.problems);
@@ -140,22 +140,21 @@ async function askTemporal({ temporal }: ApiContext, spec: RunSpec, project: Pro
   }
 }
 
-async function runnableProgram({ db }: ApiContext, workflow: WorkflowAlone): Promise<Program> {
+function runnableProgram(workflow: StartableWorkflow): Program {
   if (!workflow.enabled) throw new ConflictError(`The workflow ${workflow.name} is disabled.`, "disabled");
   if (workflow.load_error) {
     const { file, message, line, column } = workflow.load_error;
     const problem = { path: file, message, line: line ?? undefined, column: column ?? undefined };
     throw new InvalidError(`The workflow ${workflow.name} cannot be loaded: ${message}`, [problem]);
   }
-  const program = await getProgram(db, workflow.id, workflow.revision);
-  if (program) return program;
+  if (workflow.program) return workflow.program;
   throw new InvalidError(`The workflow ${workflow.name} has not been loaded.`, [
     { path: "workflow", message: "has not been loaded" },
   ]);
 }
 
 /** The project that is asked for, or that there is no doubt about. */
-async function projectFor(context: ApiContext, workflow: WorkflowAlone, { project_id, input }: StartBody): Promise<Project> {
+async function projectFor(context: ApiContext, workflow: StartableWorkflow, { project_id, input }: StartBody): Promise<Project> {
   const { db, config } = context;
   const id = project_id ?? workflow.project_id;
   if (id !== null) return getProject(db, id);

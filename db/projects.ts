@@ -37,8 +37,12 @@ export async function listProjects(db: Database, query: PageQuery): Promise<List
 }
 
 export async function allProjects(db: Database): Promise<Project[]> {
-  return (await db.orm.select().from(projects).orderBy(projects.createdAt, projects.id)).map(toProject);
+  return (await projectsByAge(db).execute()).map(toProject);
 }
+
+const projectsByAge = prepared((orm) =>
+  orm.select().from(projects).orderBy(projects.createdAt, projects.id).prepare("projects_by_age"),
+);
 
 /** @throws {NotFoundError} */
 export async function getProject(db: Database, id: string): Promise<Project> {

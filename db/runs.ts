@@ -7,7 +7,7 @@ import type { Step } from "../contract/step.js";
 import type { Database } from "./database.js";
 import { type Listed, momentAndId, sliceOf, toPage } from "./page.js";
 import { prepared } from "./prepared.js";
-import { artifacts, comments, executions, projects, runs, steps, workflows } from "./schema.js";
+import { agentSessions, artifacts, comments, executions, projects, runs, steps, workflows } from "./schema.js";
 import { briefsById, getStep, lastSteps, stepBriefs } from "./steps.js";
 import { duration, iso, isoOrNull } from "./time.js";
 import { escapeLike } from "./workflows.js";
@@ -88,7 +88,7 @@ export async function getRun(db: Database, id: string): Promise<RunWhole> {
   const [row] = await runById(db).execute({ id });
   if (!row) throw new NotFoundError("run", id);
 
-  const stepsOfRun = row.counts.steps === 0 ? [] : await lastSteps(db, id);
+  const stepsOfRun = row.counts.steps === 0 ? [] : await lastSteps(db, id, row);
   const currentId = row.run.currentWorkflowStepId;
   const current =
     currentId === null ? null : (stepsOfRun.find((step) => step.id === currentId) ?? (await getStep(db, currentId)));
@@ -102,12 +102,14 @@ export async function getRun(db: Database, id: string): Promise<RunWhole> {
 
 const runById = prepared((orm) =>
   orm
-    .select({ run: runs, workflow: { name: workflows.name, type: workflows.type }, counts: counted(orm) })
+    .select({ run: runs, workflow: { name: workflows.name, type: workflows.type }, counts: counted(orm), hasSessions })
     .from(runs)
     .innerJoin(workflows, eq(workflows.id, runs.workflowId))
     .where(eq(runs.id, sql.placeholder("id")))
     .prepare("run_by_id"),
 );
+
+const hasSessions = sql<boolean>`exists (select from ${agentSessions} where ${agentSessions.runId} = ${runs.id})`;
 
 /** @throws {NotFoundError} */
 export async function getRunState(db: Database, id: string): Promise<RunState> {

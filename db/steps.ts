@@ -39,13 +39,15 @@ export async function listSteps(db: Database, runId: string, query: PageQuery): 
   });
 }
 
-/** A run's last 1,000 steps, in the order of their numbers. */
-export async function lastSteps(db: Database, runId: string): Promise<Step[]> {
+/**
+ * A run's last 1,000 steps, in the order of their numbers.
+ *
+ * @param hasSessions whether the run has agent sessions at all: most have none, which then are not asked for.
+ */
+export async function lastSteps(db: Database, runId: string, { hasSessions }: { hasSessions: boolean }): Promise<Step[]> {
   const rows = await stepsFromLast(db).execute({ runId });
-  const sessions = await sessionsOf(
-    db,
-    rows.map((row) => row.id),
-  );
+  const ids = hasSessions ? rows.map((row) => row.id) : [];
+  const sessions = await sessionsOf(db, ids);
   return rows.reverse().map((row) => toStep(row, sessions.get(row.id) ?? []));
 }
 

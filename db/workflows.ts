@@ -21,7 +21,10 @@ export interface WorkflowFilter extends PageQuery {
 }
 
 /** A workflow without what its runs say of it. */
-export type WorkflowAlone = Omit<Workflow, "stats">;
+type WorkflowAlone = Omit<Workflow, "stats">;
+
+/** A workflow as a start needs it, with what its revision runs; null when that was never loaded. */
+export type StartableWorkflow = WorkflowAlone & { program: Program | null };
 
 /** One content a workflow has had. */
 export interface WorkflowVersion {
@@ -83,16 +86,22 @@ export async function getWorkflow(db: Database, idOrSlug: string, projectId?: st
 }
 
 /** As `getWorkflow`, by id, slug or name, and never an archived one: what a start may say. Its runs are not counted. */
-export async function findWorkflow(db: Database, idSlugOrName: string, projectId?: string): Promise<WorkflowAlone> {
-  return toWorkflow(pick(idSlugOrName, projectId, await startable(db).execute({ name: idSlugOrName })));
+export async function findWorkflow(db: Database, idSlugOrName: string, projectId?: string): Promise<StartableWorkflow> {
+  const found = await startable(db).execute({ name: idSlugOrName });
+  const rows = found.map(({ workflow, program }) => ({ ...workflow, program }));
+  const row = pick(idSlugOrName, projectId, rows);
+  // The loader wrote this column; its shape is the type's.
+  return { ...toWorkflow(row), program: row.program as Program | null };
 }
 
 const startable = prepared((orm) => {
   const name = sql.placeholder("name");
   const named = or(eq(workflows.id, name), eq(workflows.slug, name), eq(workflows.name, name));
+  const itsRevision = and(eq(workflowVersions.workflowId, workflows.id), eq(workflowVersions.revision, workflows.revision));
   return orm
-    .select()
+    .select({ workflow: workflows, program: workflowVersions.program })
     .from(workflows)
+    .leftJoin(workflowVersions, itsRevision)
     .where(and(named, isNull(workflows.archivedAt)))
     .orderBy(workflows.createdAt)
     .prepare("workflow_to_start");
@@ -130,28 +139,12 @@ export async function getDefinition(db: Database, { id, revision, type }: Workfl
   return type === "json" ? JSON.parse(row.source) : row.source;
 }
 
-/** What a revision runs; null when that revision was never loaded. */
-export async function getProgram(db: Database, workflowId: string, revision: number): Promise<Program | null> {
-  const [row] = await programOf(db).execute({ workflowId, revision });
-  // The loader wrote this column; its shape is the type's.
-  return (row?.program ?? null) as Program | null;
-}
-
-const programOf = prepared((orm) => {
-  const ofWorkflow = eq(workflowVersions.workflowId, sql.placeholder("workflowId"));
-  return orm
-    .select({ program: workflowVersions.program })
-    .from(workflowVersions)
-    .where(and(ofWorkflow, eq(workflowVersions.revision, sql.placeholder("revision"))))
-    .prepare("program_of_revision");
-});
-
 async function candidates(db: Database, wanted: SQL | undefined): Promise<WorkflowRow[]> {
   return await db.orm.select().from(workflows).where(wanted).orderBy(workflows.createdAt);
 }
 
 /** Id before slug before name; of several projects' workflows the asked project's own before a built-in one. */
-function pick(name: string, projectId: string | undefined, rows: WorkflowRow[]): WorkflowRow {
+function pick<Row extends WorkflowRow>(name: string, projectId: string | undefined, rows: Row[]): Row {
   const usable = rows.filter((row) => projectId === undefined || row.projectId === projectId || row.projectId === null);
   const byId = usable.filter((row) => row.id === name);
   const found = byId.length > 0 ? byId : preferred(usable, name, projectId);
@@ -166,7 +159,7 @@ function pick(name: string, projectId: string | undefined, rows: WorkflowRow[]):
   return row;
 }
 
-function preferred(rows: WorkflowRow[], name: string, projectId: string | undefined): WorkflowRow[] {
+function preferred<Row extends WorkflowRow>(rows: Row[], name: string, projectId: string | undefined): Row[] {
   const bySlug = rows.filter((row) => row.slug === name);
   const named = bySlug.length > 0 ? bySlug : rows;
   const own = named.filter((row) => projectId !== undefined && row.projectId === projectId);
