@@ -3,7 +3,7 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FactBody } from "../../contract/fact.js";
 import { appendLogChunks } from "../../db/log-chunks.js";
-import { applyFacts } from "../../db/projection.js";
+import { applyFacts, applyTogether } from "../../db/projection.js";
 import { getRunState } from "../../db/runs.js";
 import { type Api, HELLO, startApi, TOKEN } from "../../test/support/api.js";
 import { finished, narration, status } from "../../test/support/told-run.js";
@@ -82,6 +82,33 @@ describe("a run's stream", () => {
 
     expect(seen).toEqual(Array.from({ length: 453 }, (_, i) => i + 1));
     expect(await follow(`/api/runs/${id}/events?after=453`).ended).toEqual([]);
+  });
+
+  test("tells each follower its own run from its own place, however many are told of in one transaction", async () => {
+    const ids = await Promise.all(Array.from({ length: 6 }, () => api.startRun()));
+    const streams = ids.flatMap((id) => [
+      { id, after: 0 },
+      { id, after: 1 },
+    ]);
+    const followers = streams.map(({ id, after }) => follow(`/api/runs/${id}/events?after=${after}`));
+    const narrations = await Promise.all(
+      ids.map(async (id, i) => {
+        const { header } = await getRunState(api.db, id);
+        const comments = Array.from({ length: i }, (_, n) => comment(id, n));
+        const bodies: FactBody[] = [{ type: "run.created", run: header }, ...comments, finished("completed")];
+        return { runId: id, execution: "execution-1", facts: narration(id, "execution-1", bodies) };
+      }),
+    );
+    await applyTogether(api.db, narrations);
+    const seen = await Promise.all(
+      followers.map(async ({ ended }) => (await ended).map(({ id, data }) => [id, JSON.parse(data).run_id])),
+    );
+
+    const asked = streams.map(({ id, after }) => {
+      const last = ids.indexOf(id) + 2;
+      return Array.from({ length: last - after }, (_, n) => [String(after + n + 1), id]);
+    });
+    expect(seen).toEqual(asked);
   });
 
   test("is not found for a run that is not there", async () => {
