@@ -36,6 +36,8 @@ export class CompileError extends Error {
  */
 export async function compile(file: string, root: string): Promise<Compiled> {
   const name = relative(root, file);
+  const activities = compileActivities(file, root);
+  activities.catch(() => {}); // what is wrong with the body is told first
   const body = await bundle(root, file, 'export { default } from "FILE"', {
     platform: "neutral",
     mainFields: ["module", "main"],
@@ -51,7 +53,7 @@ export async function compile(file: string, root: string): Promise<Compiled> {
     const message = `The compiled workflow has ${text.length} bytes, more than ${MAX_CODE_BYTES}. Import less into the body.`;
     throw new CompileError({ message, file: name, line: null, column: null });
   }
-  const activitiesCode = await compileActivities(file, root);
+  const activitiesCode = await activities;
   const lines = linesOf(map, text);
   return {
     program: {
@@ -70,12 +72,19 @@ async function compileActivities(file: string, root: string): Promise<string | n
   const exported = Object.values(whole.metafile.outputs).flatMap((output) => output.exports);
   if (!exported.includes("activities")) return null;
 
-  const result = await bundle(root, file, 'export { activities } from "FILE"', {
+  const lean = await bundleActivities(file, root, packagesOutside);
+  const result = Object.values(lean.metafile.outputs).some(({ imports }) => imports.some(({ path }) => OWN.test(path)))
+    ? await bundleActivities(file, root, ownPackages)
+    : lean;
+  return result.outputFiles[0]?.text ?? null;
+}
+
+function bundleActivities(file: string, root: string, packages: Plugin): Promise<Bundle> {
+  return bundle(root, file, 'export { activities } from "FILE"', {
     platform: "node",
     sourcemap: "inline",
-    plugins: [ownPackages, withoutDefinition(file)],
+    plugins: [packages, withoutDefinition(file)],
   });
-  return result.outputFiles[0]?.text ?? null;
 }
 
 type Bundle = BuildResult<{ write: false; metafile: true }>;
@@ -123,6 +132,16 @@ const unusedBuiltinsVanish: Plugin = {
   name: "unused-builtins-vanish",
   setup({ onResolve }) {
     onResolve({ filter: /.*/ }, ({ path }) => (builtins.has(path) ? { path, external: true, sideEffects: false } : undefined));
+  },
+};
+
+/** Reading these takes ten times as long as all the rest, and activities seldom use what only the definition needs. */
+const OWN = /^(longhaul|zod)$/;
+
+const packagesOutside: Plugin = {
+  name: "packages-outside",
+  setup({ onResolve }) {
+    onResolve({ filter: OWN }, ({ path }) => ({ path, external: true, sideEffects: false }));
   },
 };
 
