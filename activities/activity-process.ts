@@ -7,6 +7,12 @@ import { StepFailure } from "./failure.js";
 import type { Marks } from "./marks.js";
 import { recordStart, sweep } from "./sweep.js";
 
+/** The first that the process is told. */
+export interface ChildLoad {
+  /** The file with the compiled code of the activities. */
+  code: string;
+}
+
 export interface ChildRequest {
   name: string;
   args: Json[];
@@ -31,8 +37,6 @@ export type ChildAnswer =
 export interface ActivityProcessOptions {
   /** The program that `user-activity-child.ts` is compiled to. */
   program: string;
-  /** The compiled code of the activities. */
-  code: string;
   cwd: string;
   marks: Partial<Marks>;
   graceMs: number;
@@ -45,10 +49,10 @@ export interface ActivityCall extends ChildRequest {
 
 const LAST_WORDS = 500;
 
-/** A Node process that has loaded a file's own activities, and runs one call at a time. It ends with this process. */
+/** A Node process that loads a file's own activities, and runs one call of them at a time. It ends with this process. */
 export class ActivityProcess {
   readonly child: ChildProcess;
-  private readonly ready: Promise<void>;
+  private ready: Promise<void> = Promise.reject(new Error("This process has loaded nothing yet."));
   private readonly gone: Promise<never>;
   private readonly record: { ended(): void } | undefined;
   private answered: ((answer: ChildAnswer) => void) | undefined;
@@ -56,9 +60,9 @@ export class ActivityProcess {
   private lastWords = "";
 
   constructor(private readonly options: ActivityProcessOptions) {
-    const { program, code, cwd, marks } = options;
+    const { program, cwd, marks } = options;
     const env = childEnvironment(marks);
-    this.child = spawn(process.execPath, ["--enable-source-maps", program, code], {
+    this.child = spawn(process.execPath, ["--enable-source-maps", program], {
       cwd,
       env,
       detached: true,
@@ -75,12 +79,17 @@ export class ActivityProcess {
       });
     }
     this.hold("unref");
-    this.ready = this.whenReady();
     this.ready.catch(() => {});
   }
 
   get alive(): boolean {
     return this.child.connected && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Once, before the first call; what goes wrong is thrown by the calls. */
+  load(code: string): void {
+    this.ready = this.whenReady({ code });
+    this.ready.catch(() => {});
   }
 
   /** @throws the user's error, by name and message; {StepFailure} `activity_crashed`, `activity_missing`; the signal's reason. */
@@ -120,7 +129,7 @@ export class ActivityProcess {
     for (const stream of [this.child.stdout, this.child.stderr]) (stream as Socket | null)?.[how](); // a pipe is a socket to Node
   }
 
-  private ask(request: ChildRequest): Promise<ChildAnswer> {
+  private ask(request: ChildLoad | ChildRequest): Promise<ChildAnswer> {
     const answer = new Promise<ChildAnswer>((resolve) => {
       this.answered = resolve;
     });
@@ -128,11 +137,8 @@ export class ActivityProcess {
     return Promise.race([answer, this.gone]);
   }
 
-  private async whenReady(): Promise<void> {
-    const first = new Promise<ChildAnswer>((resolve) => {
-      this.answered = resolve;
-    });
-    const answer = await Promise.race([first, this.gone]);
+  private async whenReady(load: ChildLoad): Promise<void> {
+    const answer = await this.ask(load);
     if (answer.is !== "unusable") return;
     await this.end();
     throw new StepFailure("activity_missing", `The file's activities could not be loaded: ${answer.error.message}`);

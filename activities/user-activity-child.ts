@@ -1,23 +1,22 @@
 import { createRequire } from "node:module";
-import type { ChildAnswer, ChildError, ChildRequest } from "./activity-process.js";
+import type { ChildAnswer, ChildError, ChildLoad, ChildRequest } from "./activity-process.js";
 
-/** A process that runs one call after the other of a file's own activities. Its first argument is their compiled code. */
-const [, self = "", file = ""] = process.argv;
+/** A process that is told which file's own activities to load, and runs one call of them after the other. */
+const [, self = ""] = process.argv;
 
 /** Longhaul's end of the channel; the file's code may do what it likes with the rest of `process`. */
 const send = process.send?.bind(process);
 process.once("disconnect", () => process.exit(0));
+process.once("message", load);
 
-function answer(message: ChildAnswer): void {
-  send?.(message);
-}
-
-try {
-  const { activities = {} } = createRequire(file)(file) as { activities?: Record<string, unknown> };
-  process.on("message", (request: ChildRequest) => void run(activities, request));
-  answer({ is: "ready" });
-} catch (error) {
-  answer({ is: "unusable", error: describe(error) });
+function load({ code }: ChildLoad): void {
+  try {
+    const { activities = {} } = createRequire(code)(code) as { activities?: Record<string, unknown> };
+    process.on("message", (request: ChildRequest) => void run(activities, request));
+    answer({ is: "ready" });
+  } catch (error) {
+    answer({ is: "unusable", error: describe(error) });
+  }
 }
 
 async function run(activities: Record<string, unknown>, { name, args, env, cwd }: ChildRequest): Promise<void> {
@@ -36,6 +35,10 @@ async function run(activities: Record<string, unknown>, { name, args, env, cwd }
   } catch (error) {
     answer({ is: "failed", error: describe(error) });
   }
+}
+
+function answer(message: ChildAnswer): void {
+  send?.(message);
 }
 
 function describe(error: unknown): ChildError {

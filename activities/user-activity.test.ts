@@ -12,8 +12,8 @@ import type { Json } from "../contract/json.js";
 import { builtScript } from "../test/support/built-script.js";
 import { testFolder } from "../test/support/stack.js";
 import { Journal } from "./journal.js";
-import { startOf } from "./process-owner.js";
-import { sweepRun } from "./sweep.js";
+import { ownerMark, startOf, thisProcess } from "./process-owner.js";
+import { sweep, sweepRun } from "./sweep.js";
 import { createUserActivity, type UserActivityDeps, type UserActivityInput } from "./user-activity.js";
 
 const CODE = `
@@ -23,6 +23,7 @@ const CODE = `
     count: () => ++calls,
     nothing() {},
     pid: () => process.pid,
+    age: () => process.uptime(),
     print: () => { console.log("to the log"); console.error("and here"); return process.env.LONGHAUL_STEP_ID + " " + process.env.DATABASE_URL; },
     wait: (ms) => new Promise((done) => setTimeout(done, ms, process.pid)),
     block() { require("node:child_process").spawn("sleep", ["300"], { detached: true, stdio: "ignore" }).unref(); for (;;) {} },
@@ -31,7 +32,7 @@ const CODE = `
     huge: () => 10n,
   };
 `;
-const HASH = createHash("sha256").update(CODE).digest("hex");
+const HASH = hashOf(CODE);
 const RUN = `run_user${process.pid}`;
 const home = testFolder();
 
@@ -39,6 +40,7 @@ let program: string;
 let deps: UserActivityDeps;
 let user: ReturnType<typeof createUserActivity>;
 let output: string;
+const others: string[] = [];
 
 beforeAll(async () => {
   program = await builtScript("activities/user-activity-child.ts");
@@ -54,7 +56,7 @@ beforeEach(() => {
         for (const { text } of chunks) output += text;
       },
     },
-    loadCode: async (hash) => (hash === HASH ? CODE : null),
+    loadCode: async (hash) => [CODE, ...others].find((code) => hashOf(code) === hash) ?? null,
     activityProgram: program,
     graceMs: 300,
   };
@@ -143,6 +145,24 @@ describe("a file's own activities", { timeout: 20_000 }, () => {
     expect(await sweepRun(RUN, 0)).toBe(0);
   });
 
+  test("find a process that was started before their first call", async () => {
+    const age = async () => {
+      others.push(`${CODE} // ${others.length}`);
+      return (await call("age", [], { hash: hashOf(others.at(-1) ?? "") })).value;
+    };
+    await age();
+
+    await expect.poll(age, { interval: 1_000, timeout: 15_000 }).toBeGreaterThan(0.4);
+  });
+
+  test("leave nothing when they are stopped, not even the process that waits", async () => {
+    await call("count");
+    await sleep(600);
+    await user.stop();
+
+    expect(await sweep({ LONGHAUL_OWNER: ownerMark(thisProcess()) }, 0)).toBe(0);
+  });
+
   test("leave no idle process behind", async () => {
     deps.idleMs = 50;
     await call("count");
@@ -172,6 +192,10 @@ describe("a file's own activities", { timeout: 20_000 }, () => {
     expect(startOf(pid)).toBeNull();
   });
 });
+
+function hashOf(code: string): string {
+  return createHash("sha256").update(code).digest("hex");
+}
 
 let activity = 0;
 function environment(): MockActivityEnvironment {

@@ -7,6 +7,7 @@ import { codeFile, type LoadCode } from "./activity-code.js";
 import { type ActivityCall, ActivityProcess } from "./activity-process.js";
 import { type PerformDeps, perform } from "./perform.js";
 import { ownerMark, thisProcess } from "./process-owner.js";
+import { Spare } from "./spare.js";
 import { GRACE_MS } from "./sweep.js";
 
 export interface UserActivityInput {
@@ -33,6 +34,7 @@ export interface UserActivityDeps extends PerformDeps {
  * Call a function that the workflow's file exports in `activities`. It runs in a Node process of the file's own, without our
  * secrets, in the run's tree when there is one; what it prints is the step's log. A process runs one call at a time and is
  * used again, so that a call is ended, when it is cancelled or takes too long, by ending its process and no other call.
+ * From the first call on a spare process waits, so that the first call of other code finds one started.
  * State that the file keeps in variables is therefore shared by calls in a row only.
  *
  * @throws {ApplicationFailure} of the user's error's name (that of its class, for one without a name of its own);
@@ -45,13 +47,19 @@ export function createUserActivity(deps: UserActivityDeps): {
 } {
   const crews = new Map<string, Crew>();
   const all = new Set<ActivityProcess>();
+  const folder = join(deps.home, "code");
+  const spare = new Spare(() => {
+    const process = startProcess(deps, folder);
+    all.add(process);
+    process.child.once("exit", () => all.delete(process));
+    return process;
+  });
 
   const userActivity = (call: Call<UserActivityInput>) => {
     const { run, input } = call;
     return perform(deps, `activity ${input.name}`, call, {}, async (work) => {
-      const folder = join(deps.home, "code");
       const code = () => codeFile(folder, input.hash, deps.loadCode);
-      const crew = crews.get(input.hash) ?? new Crew(deps, code, folder, all, () => crews.delete(input.hash));
+      const crew = crews.get(input.hash) ?? new Crew(deps, code, spare, () => crews.delete(input.hash));
       crews.set(input.hash, crew);
       return crew.call({
         name: input.name,
@@ -69,12 +77,24 @@ export function createUserActivity(deps: UserActivityDeps): {
   return {
     userActivity,
     async stop() {
+      spare.stop();
       await Promise.all([...all].map((process) => process.end()));
     },
   };
 }
 
 let started = 0;
+
+/** What it is marked with says whose process it is, not what it will load: it may be started before that is known. */
+function startProcess(deps: UserActivityDeps, cwd: string): ActivityProcess {
+  const owner = ownerMark(thisProcess());
+  return new ActivityProcess({
+    program: deps.activityProgram ?? fileURLToPath(new URL("./user-activity-child.js", import.meta.url)),
+    cwd,
+    marks: { LONGHAUL_OWNER: owner, LONGHAUL_OPERATION: `activities:${owner}:${++started}` },
+    graceMs: deps.graceMs ?? GRACE_MS,
+  });
+}
 
 /** The processes that have loaded the same code. */
 class Crew {
@@ -86,9 +106,7 @@ class Crew {
     private readonly deps: UserActivityDeps,
     /** The file that a new process loads. */
     private readonly code: () => Promise<string>,
-    private readonly cwd: string,
-    /** Every living process, of all crews. */
-    private readonly all: Set<ActivityProcess>,
+    private readonly spare: Spare<ActivityProcess>,
     private readonly onEmpty: () => void,
   ) {}
 
@@ -120,16 +138,8 @@ class Crew {
       this.turns.shift()?.();
       throw error;
     });
-    const owner = ownerMark(thisProcess());
-    const process = new ActivityProcess({
-      program: this.deps.activityProgram ?? fileURLToPath(new URL("./user-activity-child.js", import.meta.url)),
-      code,
-      cwd: this.cwd,
-      marks: { LONGHAUL_OWNER: owner, LONGHAUL_OPERATION: `activities:${owner}:${++started}` },
-      graceMs: this.deps.graceMs ?? GRACE_MS,
-    });
-    this.all.add(process);
-    process.child.once("exit", () => this.all.delete(process));
+    const process = this.spare.take();
+    process.load(code);
     return process;
   }
 
