@@ -3,19 +3,16 @@ import { builtFile } from "../package-root.js";
 import type { LoadAnswer, LoadRequest } from "./load.js";
 
 /**
- * One child process that evaluates one program, without secrets, and answers about it as often as it is
- * asked. What goes wrong in it is an answer, never an exception.
+ * One child process that evaluates one program, the first it is asked about, without secrets, and answers about it as
+ * often as it is asked. What goes wrong in it is an answer, never an exception.
  */
 export class LoadProcess {
   private readonly child: ChildProcess;
-  private readonly waiting = new Map<number, (answer: LoadAnswer) => void>();
+  private readonly waiting = new Map<number, (answer: LoadAnswer | { gone: string }) => void>();
   private asked = 0;
   private gone: string | undefined;
 
-  constructor(
-    private readonly file: string,
-    onExit: () => void,
-  ) {
+  constructor() {
     const coverage = process.env.NODE_V8_COVERAGE;
     this.child = fork(builtFile("worker/load-child.js"), [], {
       env: { PATH: process.env.PATH ?? "", ...(coverage ? { NODE_V8_COVERAGE: coverage } : {}) },
@@ -25,9 +22,8 @@ export class LoadProcess {
     });
     const end = (message: string) => {
       this.gone ??= message;
-      for (const settle of this.waiting.values()) settle(this.failure(this.gone));
+      for (const settle of this.waiting.values()) settle({ gone: this.gone });
       this.waiting.clear();
-      onExit();
     };
     this.child.on("message", ({ id, answer }: { id: number; answer: LoadAnswer }) => {
       this.waiting.get(id)?.(answer);
@@ -39,8 +35,17 @@ export class LoadProcess {
     this.child.channel?.unref();
   }
 
+  get alive(): boolean {
+    return this.gone === undefined && this.child.connected;
+  }
+
+  onceGone(act: () => void): void {
+    this.child.once("exit", act);
+  }
+
   ask(request: LoadRequest, timeLimitMs: number): Promise<LoadAnswer> {
-    if (this.gone) return Promise.resolve(this.failure(this.gone));
+    const { file } = request.program;
+    if (this.gone) return Promise.resolve(failure(file, this.gone));
     const id = ++this.asked;
     return new Promise((resolve) => {
       const limit = setTimeout(() => {
@@ -49,10 +54,10 @@ export class LoadProcess {
       }, timeLimitMs);
       this.waiting.set(id, (answer) => {
         clearTimeout(limit);
-        resolve(answer);
+        resolve("gone" in answer ? failure(file, answer.gone) : answer);
       });
       this.child.send({ id, request }, (error) => {
-        if (error) this.waiting.get(id)?.(this.failure(error.message));
+        if (error) this.waiting.get(id)?.({ gone: error.message });
       });
     });
   }
@@ -65,8 +70,8 @@ export class LoadProcess {
   private kill(): void {
     this.child.kill("SIGKILL");
   }
+}
 
-  private failure(message: string): LoadAnswer {
-    return { ok: false, error: { message, file: this.file, line: null } };
-  }
+function failure(file: string, message: string): LoadAnswer {
+  return { ok: false, error: { message, file, line: null } };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
+import { Spare } from "../activities/spare.js";
 import type { Problem } from "../contract/errors.js";
 import type { Json } from "../contract/json.js";
 import type { InputResult, Loader, LoadResult } from "../contract/loader.js";
@@ -39,9 +40,13 @@ const IDLE_MS = 30_000;
 /** Processes kept at most; each holds one program. */
 const MOST_KEPT = 8;
 
+/** One for all loaders of this process. It ends with it, as those do that are kept. */
+const spare = new Spare(() => new LoadProcess());
+
 /**
  * Loads definition files, each in a child process of its own: an endless loop or an exit there harms
- * nothing. The process that described a program is kept for a while, to check the inputs of its runs.
+ * nothing. The process that described a program is kept for a while, to check the inputs of its runs. After the first one
+ * a spare one waits, with all imports done, for the next program.
  */
 export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: number } = {}): Loader {
   const kept = new Map<string, { child: LoadProcess; idle: NodeJS.Timeout }>();
@@ -84,13 +89,21 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
     const key = sha256(`${file}\0${code}`);
     const known = kept.get(key);
     if (known) clearTimeout(known.idle);
-    const child = known?.child ?? new LoadProcess(file, () => kept.delete(key));
+    const child = known?.child.alive ? known.child : takeFor(key);
     const idle = setTimeout(() => child.release(), IDLE_MS).unref();
     kept.delete(key);
     kept.set(key, { child, idle });
     const [oldest] = kept.values();
     if (kept.size > MOST_KEPT) oldest?.child.release();
     return child.ask(request, timeLimitMs);
+  }
+
+  function takeFor(key: string): LoadProcess {
+    const child = spare.take();
+    child.onceGone(() => {
+      if (kept.get(key)?.child === child) kept.delete(key);
+    });
+    return child;
   }
 }
 

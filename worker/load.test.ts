@@ -1,0 +1,50 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { testFolder } from "../test/support/stack.js";
+import { createLoader } from "./load.js";
+
+const root = testFolder();
+const loader = createLoader({ timeLimitMs: 2_000 });
+
+test("no program sees what another one has left, however soon it comes", async () => {
+  const text = (n: number) => `globalThis.met = [...(globalThis.met ?? []), ${n}];\n${definition("String(globalThis.met)")}`;
+  for (const n of [1, 2, 3]) {
+    expect(await loaded(`met-${n}`, text(n))).toMatchObject({ ok: true, workflow: { description: String(n) } });
+    await sleep(n === 1 ? 0 : 800);
+  }
+});
+
+test("a file that ends its process, or never ends, disturbs no other", async () => {
+  const error = (message: RegExp) => ({ ok: false, error: { message: expect.stringMatching(message) } });
+
+  expect(await loaded("exits", "process.exit(3);")).toMatchObject(error(/exit code 3/));
+  expect(await loaded("loops", "for (;;);")).toMatchObject(error(/not evaluated within 2 s/));
+  expect(await loaded("fine", definition('"fine"'))).toMatchObject({ ok: true, workflow: { description: "fine" } });
+});
+
+test("inputs are checked by the program that they are for", async () => {
+  const result = await loaded(
+    "input",
+    `import { z } from "zod";\n${definition('""', "input: z.object({ n: z.int().default(7) })")}`,
+  );
+  if (!result.ok) throw new Error(result.error.message);
+
+  expect(await loader.checkInput(result.workflow.program, {})).toEqual({ ok: true, input: { n: 7 } });
+  expect(await loader.checkInput(result.workflow.program, { n: "x" })).toMatchObject({
+    ok: false,
+    problems: [{ path: "input.n" }],
+  });
+});
+
+function definition(description: string, more = ""): string {
+  return `import { defineWorkflow } from "longhaul";
+    export default defineWorkflow({ name: "w", description: ${description}, async execute() {}, ${more} });`;
+}
+
+async function loaded(name: string, text: string) {
+  const file = join(root, `${name}.ts`);
+  writeFileSync(file, text);
+  return loader.load(file, root);
+}
