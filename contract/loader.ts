@@ -19,7 +19,8 @@ export interface LoadedWorkflow {
   hash: string;
 }
 
-export type LoadResult = { ok: true; workflow: LoadedWorkflow } | { ok: false; error: LoadError };
+/** `files` are all that it was made of, absolute: when none of them has changed, it would be the same again. */
+export type LoadResult = { ok: true; workflow: LoadedWorkflow; files: string[] } | { ok: false; error: LoadError };
 
 export type InputResult = { ok: true; input: Json } | { ok: false; problems: Problem[] };
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { builtinModules, createRequire, SourceMap } from "node:module";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, type BuildResult, build, type Metafile, type Plugin } from "esbuild";
 import type { Program } from "../contract/run-spec.js";
 import type { LoadError } from "../contract/workflow.js";
@@ -16,6 +16,8 @@ const PROVIDED = ["longhaul", "zod", "@temporalio/workflow"];
 export interface Compiled {
   program: Omit<Program, "activities">;
   activitiesCode: string | null;
+  /** All files that it was compiled from, absolute, and a few names that are none. */
+  files: string[];
 }
 
 /** A definition file that cannot be compiled; carries the place. */
@@ -53,7 +55,7 @@ export async function compile(file: string, root: string): Promise<Compiled> {
     const message = `The compiled workflow has ${text.length} bytes, more than ${MAX_CODE_BYTES}. Import less into the body.`;
     throw new CompileError({ message, file: name, line: null, column: null });
   }
-  const activitiesCode = await activities;
+  const { code: activitiesCode, files } = await activities;
   const lines = linesOf(map, text);
   return {
     program: {
@@ -64,19 +66,20 @@ export async function compile(file: string, root: string): Promise<Compiled> {
       activities_hash: activitiesCode === null ? null : createHash("sha256").update(activitiesCode).digest("hex"),
     },
     activitiesCode,
+    files: [...new Set([...filesOf(body, root), ...files])],
   };
 }
 
-async function compileActivities(file: string, root: string): Promise<string | null> {
+async function compileActivities(file: string, root: string): Promise<{ code: string | null; files: string[] }> {
   const whole = await bundle(root, file, 'export * from "FILE"', { format: "esm", platform: "node", packages: "external" });
   const exported = Object.values(whole.metafile.outputs).flatMap((output) => output.exports);
-  if (!exported.includes("activities")) return null;
+  if (!exported.includes("activities")) return { code: null, files: [] };
 
   const lean = await bundleActivities(file, root, packagesOutside);
   const result = Object.values(lean.metafile.outputs).some(({ imports }) => imports.some(({ path }) => OWN.test(path)))
     ? await bundleActivities(file, root, ownPackages)
     : lean;
-  return result.outputFiles[0]?.text ?? null;
+  return { code: result.outputFiles[0]?.text ?? null, files: filesOf(result, root) };
 }
 
 function bundleActivities(file: string, root: string, packages: Plugin): Promise<Bundle> {
@@ -203,6 +206,10 @@ async function refuseBuiltins(metafile: Metafile, root: string): Promise<void> {
     line: null,
     column: null,
   });
+}
+
+function filesOf({ metafile }: Bundle, root: string): string[] {
+  return Object.keys(metafile.inputs).map((path) => resolve(root, path));
 }
 
 function byExtension({ outputFiles }: Bundle): [map: string, text: string] {

@@ -54,7 +54,7 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
   return {
     async load(file, root): Promise<LoadResult> {
       try {
-        const { program, activitiesCode } = await compile(file, root);
+        const { program, activitiesCode, files } = await compile(file, root);
         const answer = await ask({ ask: "describe", program, activitiesCode });
         if (!answer.ok) return { ok: false, error: errorOf(answer, program.file) };
         if (!("description" in answer)) throw new Error("A describing child answered with an input.");
@@ -64,6 +64,7 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
         return {
           ok: true,
           workflow: { ...described, program: { ...program, activities }, activities_code: activitiesCode, hash },
+          files,
         };
       } catch (error) {
         if (error instanceof CompileError) return { ok: false, error: error.problem };
