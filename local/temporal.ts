@@ -109,9 +109,10 @@ function flags(on: { dataDir: string; port: number; uiPort: number | null; names
     "frontend.WorkflowPauseEnabled=true",
     // The default paces the activities of one run at 50 ms each.
     "history.transferProcessorMaxPollRPS=2000",
-    // Timers, and with them what is tried again, come up to a second late by default, which allows for hosts whose clocks differ.
-    'history.timerProcessorMaxTimeShift="10ms"',
-    "history.timerProcessorMaxPollRPS=2000",
+    // Timers, and with them what is tried again, come up to a second late by default, which allows for hosts whose clocks differ. To be
+    // more exact than this costs: those that are due together are read together, and each activity has one.
+    'history.timerProcessorMaxTimeShift="50ms"',
+    "history.timerProcessorMaxPollRPS=100",
     // It would ask its makers on the internet whether there is a newer version.
     "frontend.enableServerVersionCheck=false",
   ];
