@@ -83,6 +83,9 @@ export function createUserActivity(deps: UserActivityDeps): {
   };
 }
 
+/** So long a call waits for a process that is free before one more is started: most calls are over sooner than that has begun. */
+const PATIENCE_MS = 50;
+
 let started = 0;
 
 /** What it is marked with says whose process it is, not what it will load: it may be started before that is known. */
@@ -120,14 +123,19 @@ class Crew {
   }
 
   private async take(signal: AbortSignal): Promise<ActivityProcess> {
+    const most = this.deps.maxProcesses ?? 8;
+    const until = Date.now() + PATIENCE_MS;
     for (;;) {
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        this.turns.shift()?.(); // should this have been its turn, it is the next one's now
+        throw signal.reason;
+      }
       const next = this.free.pop();
       clearTimeout(next?.idle);
       if (next?.process.alive) return next.process;
       if (next) this.size--;
-      else if (this.size < (this.deps.maxProcesses ?? 8)) return this.start();
-      else await this.turn(signal);
+      else if (this.size === 0 || (this.size < most && Date.now() >= until)) return this.start();
+      else await this.turn(signal, this.size < most ? until - Date.now() : undefined);
     }
   }
 
@@ -165,16 +173,20 @@ class Crew {
     if (--this.size === 0 && this.turns.length === 0) this.onEmpty();
   }
 
-  private turn(signal: AbortSignal): Promise<void> {
+  /** Until a process may be free, the signal, or that many milliseconds. */
+  private turn(signal: AbortSignal, limitMs?: number): Promise<void> {
     return new Promise((resolve) => {
-      this.turns.push(resolve);
-      const leave = () => {
-        const at = this.turns.indexOf(resolve);
-        if (at < 0)
-          this.turns.shift()?.(); // it was its turn: the next one's now
-        else this.turns.splice(at, 1);
+      const end = () => {
+        clearTimeout(limit);
+        signal.removeEventListener("abort", leave);
         resolve();
       };
+      const leave = () => {
+        this.turns.splice(this.turns.indexOf(end), 1);
+        end();
+      };
+      const limit = limitMs === undefined ? undefined : setTimeout(leave, limitMs);
+      this.turns.push(end);
       signal.addEventListener("abort", leave, { once: true });
     });
   }

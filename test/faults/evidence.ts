@@ -5,6 +5,7 @@ import pg from "pg";
 import { pino } from "pino";
 import { isFinished } from "../../contract/run.js";
 import { openDatabase } from "../../db/database.js";
+import { unsettledExecutions } from "../../db/executions.js";
 import { createPayloadCodec } from "../../payload-codec.js";
 import { rebuild } from "../../worker/rebuild.js";
 import { Replayer } from "../../worker/replayer.js";
@@ -77,12 +78,18 @@ async function threeSteps(harness: Harness): Promise<Evidence["afterwards"]> {
   return { status: body.data.status, ms: Date.now() - began };
 }
 
-/** No new event for 2 s, and every stream at its end; after a minute, as it is. */
+/** No new event for 2 s, and no closed run that is still to be settled and tidied; after a minute, as it is. */
 async function quiet(harness: Harness): Promise<void> {
-  let [last, since] = ["", Date.now()];
-  for (const end = Date.now() + LONGEST_MS; Date.now() < end && Date.now() - since < QUIET_MS; await sleep(100)) {
-    const now = harness.runs.map(({ stream }) => stream.seen.length).join();
-    if (now !== last) [last, since] = [now, Date.now()];
+  const db = openDatabase(harness.stack.databaseUrl);
+  try {
+    let [last, since] = ["", Date.now()];
+    for (const end = Date.now() + LONGEST_MS; Date.now() < end && Date.now() - since < QUIET_MS; await sleep(100)) {
+      const unsettled = await unsettledExecutions(db, { finished: true });
+      const now = [unsettled.length, ...harness.runs.map(({ stream }) => stream.seen.length)].join();
+      if (now !== last || unsettled.length > 0) [last, since] = [now, Date.now()];
+    }
+  } finally {
+    await db.close();
   }
 }
 

@@ -57,7 +57,8 @@ test("a gigabyte of output without a line's end stays out of the worker's memory
 
   expect(harness.stack.pids().worker).toBe(worker);
   expect(most).toBeGreaterThan(50 * MIB);
-  expect(most).toBeLessThan(300 * MIB);
+  // To be counted for coverage takes memory of its own.
+  expect(most).toBeLessThan((process.env.NODE_V8_COVERAGE ? 350 : 300) * MIB);
   const [step] = await harness.client.all(`/api/runs/${run.id}/steps`);
   expect(step.status).toBe("completed");
   expect(step.output.stdout).toMatch(/^HEADx+[^x]+x+TAIL$/s);
