@@ -5,7 +5,7 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import type { Call } from "../contract/activity.js";
 import { StepFailure } from "./failure.js";
 import { existingInside, isGitFolder, placeInside } from "./inside.js";
-import { look } from "./perform.js";
+import { look } from "./look.js";
 import { storageFailure } from "./storage-failure.js";
 import { performOnTree, type TreeDeps } from "./tree-step.js";
 

@@ -8,7 +8,8 @@ import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js
 import { type Git, openGit } from "./git-client.js";
 import { currentBranch, headCommit } from "./git-refs.js";
 import { readStatus } from "./git-status.js";
-import { look, type PerformDeps, type Work } from "./perform.js";
+import { look } from "./look.js";
+import type { PerformDeps, Work } from "./perform.js";
 import { createPullRequest, type PullRequest, type PullRequestInput } from "./pull-request.js";
 import { type PushInput, push } from "./push.js";
 import { performOnTree, type TreeDeps } from "./tree-step.js";

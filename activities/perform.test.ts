@@ -11,7 +11,8 @@ import { runFolder } from "../db/run-folder.js";
 import { runChild } from "./child-process.js";
 import { childEnvironment } from "./environment.js";
 import { Journal } from "./journal.js";
-import { look, type PerformDeps, perform, sharesTree, type Work } from "./perform.js";
+import { look } from "./look.js";
+import { type PerformDeps, perform, sharesTree, type Work } from "./perform.js";
 import { processTable } from "./process-table.js";
 import { sweepRun } from "./sweep.js";
 

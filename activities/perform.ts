@@ -113,32 +113,6 @@ export function sharesTree(journal: Journal, { step }: Call<unknown>): boolean {
   return [...operationsOf(journal).values()].some((operation) => operation.call.step.id === step.id && operation.shared);
 }
 
-/**
- * A pure look at the world: no journal, no heartbeat, no step of its own. It may be done any number of times.
- *
- * @throws like `perform`.
- */
-export async function look<Value>(call: Call<unknown>, work: (signal: AbortSignal) => Promise<Value>): Promise<Outcome<Value>> {
-  const context = Context.current();
-  const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const trace: Trace = { started_at: now(), completed_at: now(), lost: [] };
-  try {
-    const found = await withinHistory(call.run, call.step, await work(context.cancellationSignal));
-    // What is too large is a reference, as any reader of a value must expect.
-    return {
-      ...trace,
-      completed_at: now(),
-      value: found.value as Value,
-      ...(found.artifact ? { artifacts: [found.artifact] } : {}),
-    };
-  } catch (error) {
-    if (error instanceof CancelledFailure) throw error;
-    throw toApplicationFailure(describeFailure(error, { ...trace, completed_at: now() }), error);
-  } finally {
-    clearInterval(beating);
-  }
-}
-
 async function carryOut<Value>(
   deps: PerformDeps,
   name: string,
