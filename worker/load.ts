@@ -35,7 +35,7 @@ export type LoadAnswer =
   | { ok: false; error: { message: string; file: string; line: number | null } };
 
 /** A program that nothing was asked of for this long has its process ended. */
-const IDLE_MS = 30_000;
+const IDLE_MS = 300_000;
 
 /** Processes kept at most; each holds one program. */
 const MOST_KEPT = 8;

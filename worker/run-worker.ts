@@ -92,7 +92,6 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     workflowBundle: { codePath: builtFile("workflow-host.cjs") },
     reuseV8Context: false,
     maxCachedWorkflows: CACHED_RUNS,
-    stickyQueueScheduleToStartTimeout: "5 seconds",
     maxHeartbeatThrottleInterval: "1 second",
     defaultHeartbeatThrottleInterval: "1 second",
     shutdownGraceTime: "1 second",
