@@ -86,6 +86,9 @@ export function createUserActivity(deps: UserActivityDeps): {
 /** So long a call waits for a process that is free before one more is started: most calls are over sooner than that has begun. */
 const PATIENCE_MS = 50;
 
+/** And so long while processes come free: with short calls another process only takes what this machine has from those that are there. */
+const TURNS_MS = 250;
+
 let started = 0;
 
 /** What it is marked with says whose process it is, not what it will load: it may be started before that is known. */
@@ -104,6 +107,7 @@ class Crew {
   private readonly free: { process: ActivityProcess; idle: NodeJS.Timeout }[] = [];
   private readonly turns: (() => void)[] = [];
   private size = 0;
+  private freed = 0;
 
   constructor(
     private readonly deps: UserActivityDeps,
@@ -124,7 +128,7 @@ class Crew {
 
   private async take(signal: AbortSignal): Promise<ActivityProcess> {
     const most = this.deps.maxProcesses ?? 8;
-    const until = Date.now() + PATIENCE_MS;
+    const came = Date.now();
     for (;;) {
       if (signal.aborted) {
         this.turns.shift()?.(); // should this have been its turn, it is the next one's now
@@ -134,9 +138,15 @@ class Crew {
       clearTimeout(next?.idle);
       if (next?.process.alive) return next.process;
       if (next) this.size--;
-      else if (this.size === 0 || (this.size < most && Date.now() >= until)) return this.start();
-      else await this.turn(signal, this.size < most ? until - Date.now() : undefined);
+      else if (this.size === 0 || (this.size < most && this.isHopeless(came))) return this.start();
+      else await this.turn(signal, this.size < most ? PATIENCE_MS : undefined);
     }
+  }
+
+  /** Whether one that waits since `came` would better have a process of its own. */
+  private isHopeless(came: number): boolean {
+    const now = Date.now();
+    return now - Math.max(came, this.freed) >= PATIENCE_MS || now - came >= TURNS_MS;
   }
 
   private async start(): Promise<ActivityProcess> {
@@ -152,6 +162,7 @@ class Crew {
   }
 
   private giveBack(process: ActivityProcess): void {
+    this.freed = Date.now();
     if (process.alive) {
       const idle = setTimeout(() => this.dismiss(process), this.deps.idleMs ?? 60_000).unref();
       this.free.push({ process, idle });

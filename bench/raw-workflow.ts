@@ -2,7 +2,7 @@ import { proxyActivities } from "@temporalio/workflow";
 import { z } from "zod";
 import type { tick } from "./raw-activity.js";
 
-const { tick: act } = proxyActivities<{ tick: typeof tick }>({ startToCloseTimeout: "1 minute" });
+const { tick: act } = proxyActivities<{ tick: typeof tick }>({ startToCloseTimeout: "1 hour" });
 
 const Input = z.object({ steps: z.number() });
 

@@ -41,28 +41,27 @@ export async function host(spec: RunSpec): Promise<Json> {
   const { program, ...header } = spec;
   tell.tell({ type: "run.created", run: { ...header, program: { kind: program.kind, file: program.file } } });
 
-  const work = new CancellationScope();
+  // The run's own scope: one of ours within it would make each promise of the worker's thread dearer by what it hands down.
+  const work = CancellationScope.current();
   let timedOut = false;
   const life = new Life(tell, spec.timeout_ms, () => {
     timedOut = true;
     work.cancel();
   });
   const engine = new Engine(spec, tell, life);
-  const stop = listen(engine);
+  listen(engine);
 
   life.start();
-  const ending = await work
-    .run(() => execute(engine))
-    .then(
-      (output): Ending => ({ status: "completed", output, error: null }),
-      (error: unknown) => endingOf(error, spec),
-    );
+  const ending = await execute(engine).then(
+    (output): Ending => ({ status: "completed", output, error: null }),
+    (error: unknown) => endingOf(error, spec),
+  );
+  const cancelled = work.consideredCancelled;
   if (ending.status !== "completed") work.cancel();
-  await CancellationScope.nonCancellable(() => engine.idle());
+  await engine.idle();
   life.end();
 
-  const outcome = settle(ending, { timedOut, cancelled: work.consideredCancelled && stop.cancelled(), spec });
-  return CancellationScope.nonCancellable(() => close(tell, spec, outcome));
+  return close(tell, spec, settle(ending, { timedOut, cancelled, spec }));
 }
 
 async function execute(engine: Engine): Promise<Json> {

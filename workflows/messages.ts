@@ -1,11 +1,10 @@
-import { CancellationScope, defineQuery, defineSignal, isCancellation, setHandler } from "@temporalio/workflow";
+import { defineQuery, defineSignal, setHandler } from "@temporalio/workflow";
 import { type ArtifactMessage, type CommentMessage, isUnverified, type Request, SIGNAL } from "../contract/messages.js";
 import type { Engine } from "./engine.js";
 
 /** What reaches a run from outside. A signal that Longhaul did not sign does nothing but leave its mark. */
-export function listen(engine: Engine): { cancelled(): boolean } {
+export function listen(engine: Engine): void {
   const { narrator, life } = engine;
-  let cancelled = false;
 
   on<Request>(SIGNAL.pause, (request) => life.pause(request));
   on<Request>(SIGNAL.resume, (request) => life.resume(request));
@@ -20,13 +19,6 @@ export function listen(engine: Engine): { cancelled(): boolean } {
     narrator.tell({ type: "artifact.attached", request: id, ...attach }, at),
   );
   setHandler(defineQuery("state"), () => engine.state);
-
-  CancellationScope.current().cancelRequested.catch((error: unknown) => {
-    if (!isCancellation(error)) throw error;
-    cancelled = true;
-  });
-
-  return { cancelled: () => cancelled };
 
   function on<Message>(name: string, handle: (message: Message) => void): void {
     setHandler(defineSignal<[Message]>(name), (message) => {

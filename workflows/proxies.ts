@@ -1,4 +1,4 @@
-import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
+import { ActivityCancellationType, CancellationScope, proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
 import type { Activities, CloseGateInput } from "../activities/index.js";
 
 /** Temporal's own retry serves lost workers alone: everything an activity throws is final. */
@@ -44,7 +44,11 @@ const patient = proxyActivities<Activities>({
   retry: { initialInterval: "100ms", maximumInterval: "10 seconds" },
 });
 
-/** The run's last act, once more with patience when it does not succeed at once. */
+/** The run's last act, once more with patience when it does not succeed at once. A cancel does not stop it. */
 export async function closeGate(input: CloseGateInput): Promise<void> {
-  await near.closeGate(input).catch(() => patient.closeGate(input));
+  const atOnce = () => near.closeGate(input);
+  const cancelled = CancellationScope.current().consideredCancelled;
+  await (cancelled ? CancellationScope.nonCancellable(atOnce) : atOnce()).catch(() =>
+    CancellationScope.nonCancellable(() => patient.closeGate(input)),
+  );
 }
