@@ -153,6 +153,17 @@ describe("a run", () => {
     expect((await run.finished()).status).toBe("completed");
   });
 
+  test("shows the author's line on Temporal's own page while a step is under way", async () => {
+    const run = await stack.start(file(`await ctx.shell("sleep 30");`));
+    await run.until(({ status }) => status === "running");
+    const handle = stack.client.workflow.getHandle(run.id);
+
+    await expect.poll(() => handle.query<string>("__stack_trace")).toMatch(/at \S*execute \(\S*definitions\/\S+\.ts:\d+:\d+\)/);
+
+    await handle.cancel();
+    await run.finished();
+  });
+
   test("starts no further step while it is paused, and goes on when it is resumed", async () => {
     const run = await stack.start(file(`await ctx.sleep(600, { name: "first" }); return ctx.run("second", () => "went on");`));
     await run.until(({ status }) => status === "waiting");
