@@ -83,7 +83,7 @@ export class Engine {
    */
   step<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
     const place = this.place;
-    const begin = () => (place ? this.track(this.operation(plan, place, work)) : this.numbered(plan, work));
+    const begin = () => this.track(place ? this.operation(plan, place, work) : this.numbered(plan, work));
     return plan.kind === "function" ? begin() : untraced(begin);
   }
 
@@ -94,7 +94,7 @@ export class Engine {
 
   /** Resolves when nothing of the run is under way any more. */
   async idle(): Promise<void> {
-    while (this.open.size > 0) await Promise.allSettled(this.open);
+    while (this.open.size > 0) await Promise.all(this.open);
   }
 
   /** The run's tree; made by the first step that asks. */
@@ -164,83 +164,50 @@ export class Engine {
 
   /** Under way until it settles. Whoever does not wait for one that fails is not harmed by it. */
   private track<Value>(doing: Promise<Value>): Promise<Value> {
-    const over = () => void this.open.delete(doing);
-    doing.then(over, over);
-    this.open.add(doing);
+    const over = () => void this.open.delete(settled);
+    const settled = doing.then(over, over);
+    this.open.add(settled);
     return doing;
   }
 
-  private numbered<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
+  private async numbered<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
     const step = this.identify(plan);
-    if (plan.options.if === false) return Promise.resolve(this.skip(step, plan) as Value);
-    if (this.life.isPaused) return this.track(this.life.gate().then(() => this.start(step, plan, work)));
-    try {
-      return this.start(step, plan, work);
-    } catch (error) {
-      return this.track(Promise.reject(error));
-    }
-  }
+    if (plan.options.if === false) return this.skip(step, plan) as Value;
 
-  private start<Value>(step: StepRef, plan: StepPlan, work: Work<Value>): Promise<Value> {
+    if (this.life.isPaused) await this.life.gate();
     refuseLongHistory();
     this.enterPhase(step);
-    const max_attempts = policyOf(plan.options.retry).maxAttempts ?? 1;
-    this.narrator.tell({ type: "step.started", step, max_attempts, input: plan.input });
-    this.rowIds.set(step.key, step.id);
-    return this.attempt({ step, attempt: 1, lost: 0 }, 1, plan, work);
-  }
 
-  /**
-   * One try, and those that follow when it fails.
-   *
-   * @param tried tries that did not lose their worker, this one included.
-   */
-  private attempt<Value>(place: Place, tried: number, plan: StepPlan, work: Work<Value>): Promise<Value> {
-    const begun = new Date().toISOString();
-    const done = this.begin(place.step, plan);
-    const doing: Promise<Value> = promised(() => work(place)).then(
-      (outcome) => {
-        try {
-          tellLost(this.narrator, place, outcome);
-          this.complete(place, outcome);
-          return outcome.value;
-        } finally {
-          done();
-          this.open.delete(doing);
-        }
-      },
-      (thrown) => {
-        this.track(doing);
-        return this.failed(place, tried, plan, { thrown, begun })
-          .finally(done)
-          .then(() =>
-            this.attempt({ step: place.step, attempt: place.attempt + place.lost + 1, lost: 0 }, tried + 1, plan, work),
-          );
-      },
-    );
-    this.open.add(doing);
-    return doing;
-  }
-
-  /** Waits for the next try. Throws when there is none. */
-  private async failed(
-    place: Place,
-    tried: number,
-    plan: StepPlan,
-    { thrown, begun }: { thrown: unknown; begun: string },
-  ): Promise<void> {
-    const failure = readFailure(thrown);
-    this.forgetLostTree(failure.error);
-    if (failure.detail) tellLost(this.narrator, place, failure.detail);
-    if (isCancellation(thrown)) {
-      this.fail(place, "cancelled", { error: { type: "cancelled", message: "The run was stopped." } }, begun);
-      throw thrown;
-    }
     const policy = policyOf(plan.options.retry);
-    if (tried >= (policy.maxAttempts ?? 1) || !isRetryable(policy, failure.error.type)) {
-      throw this.fail(place, "failed", failure, begun);
+    const tries = policy.maxAttempts ?? 1;
+    this.narrator.tell({ type: "step.started", step, max_attempts: tries, input: plan.input });
+    this.rowIds.set(step.key, step.id);
+
+    let number = 1;
+    for (let tried = 1; ; tried++, number++) {
+      const place: Place = { step, attempt: number, lost: 0 };
+      const begun = new Date().toISOString();
+      const done = this.begin(step, plan);
+      try {
+        const outcome = await work(place);
+        tellLost(this.narrator, place, outcome);
+        this.complete(place, outcome);
+        return outcome.value;
+      } catch (thrown) {
+        const failure = readFailure(thrown);
+        this.forgetLostTree(failure.error);
+        if (failure.detail) tellLost(this.narrator, place, failure.detail);
+        number = place.attempt + place.lost;
+        if (isCancellation(thrown)) {
+          this.fail(place, "cancelled", { error: { type: "cancelled", message: "The run was stopped." } }, begun);
+          throw thrown;
+        }
+        if (tried >= tries || !isRetryable(policy, failure.error.type)) throw this.fail(place, "failed", failure, begun);
+        await this.backOff(place, failure, begun, retryDelay(policy, tried));
+      } finally {
+        done();
+      }
     }
-    await this.backOff(place, failure, begun, retryDelay(policy, tried));
   }
 
   private begin(step: StepRef, plan: StepPlan): () => void {
@@ -320,14 +287,5 @@ export class Engine {
     tellFailedTry(this.narrator, place, failure, { begun, delay });
     await sleep(delay, { summary: `${step.name}: before try ${attempt + lost + 1}` });
     await this.life.gate();
-  }
-}
-
-/** What is thrown at once comes as a rejection, too. */
-function promised<Value>(act: () => Promise<Value>): Promise<Value> {
-  try {
-    return act();
-  } catch (error) {
-    return Promise.reject(error);
   }
 }

@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from "@temporalio/workflow";
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from "@temporalio/workflow";
 import type { FailureDetail } from "../contract/activity.js";
 import type { StepError } from "../contract/step.js";
 import { StepFailed } from "../sdk/step-failed.js";
@@ -30,9 +30,4 @@ export function readFailure(thrown: unknown): StepFailure {
   if (cause instanceof StepFailed) return { error: { type: cause.type, message: cause.message }, output: cause.output };
   if (cause instanceof Error) return { error: { type: cause.name || "Error", message: cause.message } };
   return { error: { type: "error", message: String(cause) } };
-}
-
-/** A cancellation, however it was wrapped on its way. */
-export function wasCancelled(thrown: unknown): boolean {
-  return isCancellation(thrown);
 }

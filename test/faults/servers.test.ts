@@ -82,6 +82,21 @@ test("with Postgres away the API says so, runs go on, and what was missed is tol
   expect(counterLines(run.counter ?? "")).toHaveLength(steps);
 });
 
+test("a run that comes to its end while Postgres is away ends when it is back, with all that it told", {
+  timeout: 120_000,
+}, async () => {
+  const run = await harness.count("count-shell", 5);
+  await lines(run, 1);
+  await postgres.stop();
+  await lines(run, 5);
+  await sleep(6_000); // longer than the gate is tried as part of the workflow task
+  await postgres.start();
+
+  await harness.client.finished(run.id);
+
+  await expectSound(run);
+});
+
 test("after all of this nothing is lost, left behind or told otherwise by a rebuild", { timeout: 120_000 }, async () => {
   expect(check(await gather(harness, { rebuilt: true }))).toEqual([]);
 });
