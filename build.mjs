@@ -1,4 +1,4 @@
-// Compiles the product to dist/ and bundles the workflow host. Both are skipped when nothing changed.
+// Compiles the product to dist/ and bundles the workflow host and the programs. All is skipped when nothing changed.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -31,7 +31,8 @@ const files = [
       .map((name) => join(folder, name)),
   ),
 ].sort();
-const hash = createHash("sha256");
+// What V8 made of the programs is of use to the same version of Node.
+const hash = createHash("sha256").update(process.version);
 for (const file of files) hash.update(`${file}\0`).update(readFileSync(file));
 const sources = hash.digest("hex");
 
@@ -44,5 +45,7 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 
 const { bundleHost } = await import(pathToFileURL(join(root, "dist/worker/bundle-host.js")).href);
 await bundleHost(join(root, "dist/workflows/index.js"), join(root, "dist/workflow-host.cjs"));
+const { bundlePrograms } = await import(pathToFileURL(join(root, "dist/local/bundle-programs.js")).href);
+await bundlePrograms();
 
 writeFileSync(stampFile, sources);

@@ -1,22 +1,4 @@
-// The worker's process: takes what runs have to do, until its parent tells it to stop or is gone.
-import { pino } from "pino";
-import { readConfig } from "../config.js";
-import { runWorker } from "../worker/run-worker.js";
-import { bypassProxyOnLoopback } from "./loopback.js";
-import { untilTold } from "./parent.js";
+// The worker, as the built files have it: `node dist/local/worker-main.js`.
+import { runProgram } from "./program.js";
 
-const told = untilTold();
-bypassProxyOnLoopback();
-const config = readConfig();
-const log = pino({ level: config.log });
-const { databaseUrl, temporalAddress } = config;
-if (!databaseUrl || !temporalAddress) {
-  throw new Error("DATABASE_URL and TEMPORAL_ADDRESS must be set: the worker is started by `npm start`, or with both.");
-}
-
-const worker = await runWorker({ ...config, databaseUrl, temporalAddress }, log);
-log.info("The worker takes work.");
-const why = await Promise.race([told, worker.done.then(() => "the worker ended by itself")]);
-log.info(`The worker stops: ${why}.`);
-await worker.stop();
-process.exit(0);
+await runProgram("worker");

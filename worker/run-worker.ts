@@ -85,6 +85,10 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     closeGate: (final, signal) => closeGate(writer, final, signal),
   });
 
+  // Beside the worker's own start, which is mostly its threads': what is to be done again then waits for it, not it for that.
+  void recover().catch((error: unknown) =>
+    log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
+  );
   const worker = await Worker.create({
     connection: native,
     namespace,
@@ -121,9 +125,6 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     isQuiet: () => writer.isQuiet,
     isTelling: (runId, execution) => writer.isTelling(runId, execution),
   });
-  void recover().catch((error: unknown) =>
-    log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
-  );
   reconciler.start();
   const tidying = setInterval(() => void forgetSettled(), FORGET_MS);
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { originsOf, type SourceMap } from "./source-map.js";
@@ -85,9 +85,9 @@ function offsetsRun({ functions }: Script): Uint8Array {
   return ran;
 }
 
-const hosts = new Map<string, Built | null>();
+const withMaps = new Map<string, Built | null>();
 
-/** Node keeps the map of each file it loads; that of the host, which it does not load, lies in its last line. */
+/** Node keeps the map of each file that it loads itself; that of others, the host and the programs, is named in their last line. */
 function builtScriptOf(
   path: string,
   root: string,
@@ -95,20 +95,19 @@ function builtScriptOf(
 ): Built | null {
   if (!path.startsWith(`${root}/`)) return null;
   if (kept?.data) return { lineLengths: kept.lineLengths, map: kept.data, folder: dirname(path) };
-  if (path !== join(root, "dist/workflow-host.cjs")) return null;
-  const known = hosts.get(path);
-  if (known !== undefined) return known;
+  if (!path.startsWith(`${root}/dist/`)) return null;
+  if (!withMaps.has(path)) withMaps.set(path, readWithMap(path));
+  return withMaps.get(path) ?? null;
+}
+
+function readWithMap(path: string): Built | null {
+  if (!existsSync(path)) return null;
   const text = readFileSync(path, "utf8");
-  const inline = /sourceMappingURL=data:[^,]*;base64,([\w+/=]+)/.exec(text)?.[1];
-  const built = inline
-    ? {
-        lineLengths: text.split("\n").map((line) => line.length),
-        map: JSON.parse(Buffer.from(inline, "base64").toString("utf8")) as SourceMap,
-        folder: dirname(path),
-      }
-    : null;
-  hosts.set(path, built);
-  return built;
+  const named = text.slice(text.lastIndexOf("\n//# sourceMappingURL="));
+  const [, inline, file] = /sourceMappingURL=(?:data:[^,]*;base64,([\w+/=]+)|(\S+\.map))\s*$/.exec(named) ?? [];
+  const map = inline ? Buffer.from(inline, "base64").toString("utf8") : file && readFileSync(join(dirname(path), file), "utf8");
+  if (!map) return null;
+  return { lineLengths: text.split("\n").map(({ length }) => length), map: JSON.parse(map) as SourceMap, folder: dirname(path) };
 }
 
 function isOurs(file: string, root: string): boolean {

@@ -1,0 +1,68 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build, type Plugin } from "esbuild";
+import { builtFile } from "../package-root.js";
+import { filesOf, loadProgram, PROGRAMS, type ProgramName } from "./program.js";
+
+/** Found by the programs where they are installed: what is loaded late or never, and what reads files of its own. */
+const EXTERNAL = [
+  "@anthropic-ai/claude-agent-sdk",
+  "@swc/*",
+  "esbuild",
+  "pg-native",
+  "source-map",
+  "source-map-loader",
+  "swc-loader",
+  "webpack",
+];
+
+/** What Node gives to a CommonJS module, and the place that an ES module asks for. */
+const HEAD = `(function (exports, require, module, __filename, __dirname) { "use strict";
+const __url = require("node:url").pathToFileURL(__filename).href;`;
+
+/** Put each program into one file, and beside it what V8 made of it while it was evaluated. */
+export async function bundlePrograms(): Promise<void> {
+  await Promise.all(PROGRAMS.map(bundle));
+  for (const name of PROGRAMS) await writeFile(filesOf(name).cache, loadProgram(name).script.createCachedData());
+}
+
+async function bundle(name: ProgramName): Promise<void> {
+  const { code, cache } = filesOf(name);
+  // V8 tells code by its length alone.
+  await rm(cache, { force: true });
+  await build({
+    entryPoints: [builtFile(`local/${name}-process.js`)],
+    outfile: code,
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    external: EXTERNAL,
+    define: { "import.meta.url": "__url" },
+    banner: { js: HEAD },
+    footer: { js: "});" },
+    // Errors are known by their names.
+    keepNames: true,
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: "error",
+    plugins: [ownPlaces],
+  });
+}
+
+/** Temporal's packages look for files beside their own: the threads of a worker, its native core. */
+const ownPlaces: Plugin = {
+  name: "own-places",
+  setup({ onLoad }) {
+    onLoad({ filter: /@temporalio\/(core-bridge\/common|worker\/lib\/.*)\.js$/ }, async ({ path }) => {
+      const [, name = "", file = ""] = /node_modules\/(@temporalio\/[^/]+)\/(.*)$/.exec(path) ?? [];
+      const folder = dirname(file);
+      const own = `require("node:path").join(require.resolve("${name}/package.json"), "..", "${folder}")`;
+      const text = await readFile(path, "utf8");
+      const contents = text
+        .replace(/require\.resolve\('(\.[^']*)'\)/g, (_, beside: string) => `require.resolve("${join(name, folder, beside)}")`)
+        .replace(/\b__dirname\b/g, own);
+      return { contents, loader: "js" };
+    });
+  },
+};
