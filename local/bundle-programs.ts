@@ -41,8 +41,6 @@ async function bundle(name: ProgramName): Promise<void> {
     define: { "import.meta.url": "__url" },
     banner: { js: HEAD },
     footer: { js: "});" },
-    // Errors are known by their names.
-    keepNames: true,
     sourcemap: true,
     sourcesContent: false,
     logLevel: "error",

@@ -11,6 +11,12 @@ const TIME_LIMIT_MS = 60_000;
 /** Replays get what live work leaves of the processors. */
 const NICE = 19;
 
+/** Each replay leaves some 4 MB behind in its process, Temporal's maps of the code among them: after so many the next has a new one. */
+const MOST_REPLAYS = 50;
+
+/** A process without work is given up: most of the time nothing is to be replayed. */
+const IDLE_MS = 30_000;
+
 export type History = temporal.api.history.v1.IHistory;
 
 export interface ReplayRequest {
@@ -33,10 +39,27 @@ export class ReplayError extends Error {
  */
 export class Replayer {
   private child: ChildProcess | undefined;
+  private replays = 0;
+  private idle: NodeJS.Timeout | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private ids = 0;
 
-  constructor(private readonly options: { home: string; log: Logger; timeLimitMs?: number }) {}
+  constructor(
+    private readonly options: {
+      home: string;
+      log: Logger;
+      timeLimitMs?: number;
+      /** @default 50 */
+      mostReplays?: number;
+      /** @default 30,000 */
+      idleMs?: number;
+    },
+  ) {}
+
+  /** Of the process that replays; there is none most of the time. */
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
 
   /**
    * The facts of a history, one after another.
@@ -50,11 +73,20 @@ export class Replayer {
   }
 
   stop(): void {
+    clearTimeout(this.idle);
     this.child?.kill("SIGKILL");
     this.child = undefined;
   }
 
+  /** It ends by itself when nobody holds its channel. */
+  private retire(): void {
+    clearTimeout(this.idle);
+    if (this.child?.connected) this.child.disconnect();
+    this.child = undefined;
+  }
+
   private ask(runId: string, history: History): Promise<Fact[]> {
+    clearTimeout(this.idle);
     const child = this.child ?? this.start();
     const id = ++this.ids;
     const limitMs = this.options.timeLimitMs ?? TIME_LIMIT_MS;
@@ -72,6 +104,8 @@ export class Replayer {
       const finish = (settle: () => void) => {
         clearTimeout(limit);
         child.off("exit", onExit).off("message", onMessage);
+        if (++this.replays >= (this.options.mostReplays ?? MOST_REPLAYS)) this.retire();
+        else this.idle = setTimeout(() => this.retire(), this.options.idleMs ?? IDLE_MS).unref();
         settle();
       };
       child.on("exit", onExit).on("message", onMessage);
@@ -94,6 +128,7 @@ export class Replayer {
       if (this.child === child) this.child = undefined;
     });
     this.child = child;
+    this.replays = 0;
     return child;
   }
 }
