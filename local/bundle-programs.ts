@@ -38,6 +38,8 @@ async function bundle(name: ProgramName): Promise<void> {
     format: "cjs",
     target: "node20",
     external: EXTERNAL,
+    // Code from V8's cache cannot import by itself: Node asks for a callback that it lost.
+    supported: { "dynamic-import": false },
     define: { "import.meta.url": "__url" },
     banner: { js: HEAD },
     footer: { js: "});" },

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import { constants, Script } from "node:vm";
+import { Script } from "node:vm";
 import { builtFile } from "../package-root.js";
 
 /** The processes that are started from one file each, made by the build: `<name>-process.ts` and all it imports. */
@@ -37,7 +37,6 @@ export function loadProgram(name: ProgramName): { program: Program; script: Scri
     filename: code,
     // Made by another version of Node it is not taken, and the code is compiled as always.
     ...(cached ? { cachedData: cached } : {}),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const module = { exports: {} as Program };
   script.runInThisContext()(module.exports, createRequire(code), module, code, dirname(code));
