@@ -85,7 +85,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     closeGate: (final, signal) => closeGate(writer, final, signal),
   });
 
-  // Beside the worker's own start, which is mostly its threads': what is to be done again then waits for it, not it for that.
+  // While the worker's threads start: what is to be done again is then there when it takes its first task.
   void recover().catch((error: unknown) =>
     log.warn({ error: String(error) }, "recovery failed; Temporal's own timeouts will do"),
   );
