@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build, formatMessages, type Plugin } from "esbuild";
 import { builtFile } from "../package-root.js";
 import { filesOf, loadProgram, PROGRAMS, type ProgramName } from "./program.js";
 
@@ -16,11 +16,15 @@ const EXTERNAL = [
   "webpack",
 ];
 
-/** What Node gives to a CommonJS module, and the place that an ES module asks for. */
+/** What Node gives to a CommonJS module, the place that an ES module asks for, and what looks for a file that stays where it is. */
 const HEAD = `(function (exports, require, module, __filename, __dirname) { "use strict";
-const __url = require("node:url").pathToFileURL(__filename).href;`;
+const __url = require("node:url").pathToFileURL(__filename).href, __resolve = require.resolve;`;
 
-/** Put each program into one file, and beside it what V8 made of it while it was evaluated. */
+/**
+ * Put each program into one file, and beside it what V8 made of it while it was evaluated.
+ *
+ * @throws {Error} for whatever esbuild warns of.
+ */
 export async function bundlePrograms(): Promise<void> {
   await Promise.all(PROGRAMS.map(bundle));
   for (const name of PROGRAMS) await writeFile(filesOf(name).cache, loadProgram(name).script.createCachedData());
@@ -30,7 +34,7 @@ async function bundle(name: ProgramName): Promise<void> {
   const { code, cache } = filesOf(name);
   // V8 tells code by its length alone.
   await rm(cache, { force: true });
-  await build({
+  const { warnings } = await build({
     entryPoints: [builtFile(`local/${name}-process.js`)],
     outfile: code,
     bundle: true,
@@ -48,6 +52,8 @@ async function bundle(name: ProgramName): Promise<void> {
     logLevel: "error",
     plugins: [ownPlaces],
   });
+  // Such as of a file that is looked for beside the bundle: it would be missed as late as in use.
+  if (warnings.length > 0) throw new Error((await formatMessages(warnings, { kind: "error" })).join("\n"));
 }
 
 /** Temporal's packages look for files beside their own: the threads of a worker, its native core. */
@@ -57,10 +63,10 @@ const ownPlaces: Plugin = {
     onLoad({ filter: /@temporalio\/(core-bridge\/common|worker\/lib\/.*)\.js$/ }, async ({ path }) => {
       const [, name = "", file = ""] = /node_modules\/(@temporalio\/[^/]+)\/(.*)$/.exec(path) ?? [];
       const folder = dirname(file);
-      const own = `require("node:path").join(require.resolve("${name}/package.json"), "..", "${folder}")`;
+      const own = `require("node:path").join(__resolve("${name}/package.json"), "..", "${folder}")`;
       const text = await readFile(path, "utf8");
       const contents = text
-        .replace(/require\.resolve\('(\.[^']*)'\)/g, (_, beside: string) => `require.resolve("${join(name, folder, beside)}")`)
+        .replace(/require\.resolve\('(\.[^']*)'\)/g, (_, beside: string) => `__resolve("${join(name, folder, beside)}")`)
         .replace(/\b__dirname\b/g, own);
       return { contents, loader: "js" };
     });
