@@ -1,5 +1,6 @@
 import type { ArtifactRow } from "./artifact.js";
 import type { CommentRow } from "./fact.js";
+import type { Json } from "./json.js";
 
 /** Names of our signals and the query: reserved, user code cannot handle them. */
 export const SIGNAL = {
@@ -9,6 +10,12 @@ export const SIGNAL = {
   comment: "longhaul.comment",
   artifact: "longhaul.artifact",
   attach: "longhaul.attach",
+  event: "longhaul.event",
+} as const;
+
+/** Names of our updates: requests that the run itself decides about. Reserved as well. */
+export const UPDATE = {
+  answer: "longhaul.answer",
 } as const;
 
 /** A request of a person, with the id and time the API chose for it. */
@@ -34,6 +41,21 @@ export interface ArtifactMessage {
 export interface AttachMessage extends Request {
   artifact_id: string;
   comment_id: string | null;
+}
+
+/** Somebody's answer to an approval. */
+export interface AnswerMessage extends Omit<Request, "reason" | "mode"> {
+  /** Row id of the approval's step. */
+  step_id: string;
+  approved: boolean;
+  comment?: string | undefined;
+  fields?: Json | undefined;
+}
+
+/** Something that has happened outside, for the run to take when it waits for it. */
+export interface EventMessage extends Omit<Request, "reason" | "mode"> {
+  name: string;
+  payload: Json;
 }
 
 /** Key of the object that a payload without our signature decodes to. */

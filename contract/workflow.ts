@@ -4,6 +4,7 @@ import { Json } from "./json.js";
 import { Time } from "./time.js";
 
 export const Dialect = z.enum(["typescript", "phases", "stages", "dag", "tools"]);
+export type Dialect = z.infer<typeof Dialect>;
 
 /** Why a definition file could not be loaded, and where in it. Lines and columns count from 1. */
 export const LoadError = z.object({
@@ -11,6 +12,10 @@ export const LoadError = z.object({
   file: z.string(),
   line: z.int().nullable(),
   column: z.int().nullable(),
+  /** All of them, when there are several; the first is the one above. */
+  problems: z
+    .array(z.object({ path: z.string(), message: z.string(), line: z.int().optional(), column: z.int().optional() }))
+    .optional(),
 });
 export type LoadError = z.infer<typeof LoadError>;
 

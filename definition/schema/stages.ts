@@ -1,0 +1,97 @@
+import { either, having, line, list, map, ref, type Schema, text, whole, word } from "./parts.js";
+import { AGENT, stepDefinitions } from "./step.js";
+import { KEY, schema, TOP_RULES, topProperties } from "./top.js";
+
+const URL_SAFE = { pattern: "^[A-Za-z0-9_-]{1,100}$" };
+
+const { $schema, dialect, ...top } = topProperties("stages");
+
+const head: Schema = {
+  ...top,
+  on_failure: list("Steps that are done when the run has failed.", ref("step")),
+  finally: list("Steps that are done whatever happens.", ref("step")),
+  id: text("Safe in a URL, and the file's name: <id>.workflow.yml.", URL_SAFE),
+  stages: list("The stages, in order.", text("A stage's name, such as plan, code, test or check.", URL_SAFE), {
+    minItems: 1,
+    maxItems: 100,
+    uniqueItems: true,
+  }),
+  loop: map(
+    "How often the stages are done; left out: once.",
+    {
+      max_iters: whole("Passes in all, the first included.", 1, 1000),
+      min_iters: whole("stop_when is not asked before this pass.", 1, 1000, { default: 1 }),
+      fallback_next_stage: text("Where the next pass begins; left out: at the first stage."),
+      stop_when: either(
+        "Asked after each stage, with $ as its answer, such as `$.done`. Met: the run is completed.",
+        { type: "boolean" },
+        { type: "string", pattern: "\\S", maxLength: 2000 },
+      ),
+    },
+    { required: ["max_iters"] },
+  ),
+};
+
+const stageConfigs: Schema = {
+  type: "object",
+  description: "What each stage is, by its name. A stage that is not here is done with the defaults.",
+  additionalProperties: ref("stage"),
+};
+
+const own: Schema = {
+  name: line("How people see it; left out: its key."),
+  mode: word("Several agents for a stage cannot be run yet.", ["sequential"], "sequential"),
+  profile: word("Profiles cannot be used yet.", ["default"], "default"),
+  skills: list("Skills cannot be used yet.", text("A skill."), { maxItems: 0 }),
+  retries: whole("Tries after the first; left out: 2 with on_failure retry, else none.", 0, 10),
+  retry_backoff: {
+    type: "number",
+    minimum: 0,
+    maximum: 3600,
+    default: 1,
+    description: "Seconds before the second try, doubled from try to try.",
+  },
+};
+
+const words = { reference: "\\$\\{[^}]*\\}", otherWithout: ["retry"] };
+
+const stageDefinitions = stepDefinitions({
+  ...words,
+  own,
+  required: [],
+  same: [
+    ["retry", "retries"],
+    ["retry", "retry_backoff"],
+  ],
+  kinds: { agent: { ...AGENT, title: "A stage of an agent", required: [] } },
+});
+
+/** Of definitions in the dialect stages. */
+export const stagesSchema: Schema = schema("Longhaul: stages", "A workflow of stages that agents do, in a loop.", {
+  properties: {
+    $schema: $schema ?? {},
+    dialect: dialect ?? {},
+    workflow: map(
+      "What is about the whole may stand in this block.",
+      { ...head, stageConfigs },
+      { required: ["name", "stages"], allOf: TOP_RULES },
+    ),
+    stageConfigs,
+    ...head,
+  },
+  additionalProperties: ref("stage"),
+  if: having("workflow"),
+  else: having("name", "stages"),
+  allOf: TOP_RULES,
+  definitions: {
+    ...stageDefinitions,
+    stage: stageDefinitions.step ?? {},
+    ...stepOnly(),
+  },
+});
+
+/** Steps of `on_failure` and `finally`: they have keys. */
+function stepOnly(): Schema {
+  const { step, other } = stepDefinitions({ ...words, own: { key: text("The step's own key.", KEY) }, required: ["key"] });
+  return { step: step ?? {}, other: other ?? {} };
+}

@@ -1,0 +1,121 @@
+import type { Condition, PlanStep, PlanWork } from "../contract/plan.js";
+import { defined } from "./defined.js";
+import type { Fields } from "./fields.js";
+import type { Mapping, Place } from "./node.js";
+import { RETRY_DEFAULTS } from "./retry-defaults.js";
+import { retryOf } from "./retry-field.js";
+import { defaultAnswer, defaultPrompt } from "./stage-prompt.js";
+import { type Draft, draftOf, NAME } from "./step.js";
+import { agentWork, workOf } from "./work.js";
+
+/** What a stage may do to the tree without asking, where it does not say: nobody is there to be asked. */
+export const STAGE_PERMISSION = "acceptEdits";
+
+/** The longest time before another try. */
+export const STAGE_MAX_DELAY_MS = 3_600_000;
+
+/** Tries after the first, where a stage says `on_failure: retry` and no number. */
+const DEFAULT_RETRIES = 2;
+const MOST_RETRIES = 10;
+
+/** Keys that only stages have which are not done by an agent. */
+const OTHER_WORK = ["tool", "activity", "command", "message", "duration", "event", "workflow"];
+
+/** What real files say and cannot be done yet, and what to write instead. */
+const TO_COME: Readonly<Record<string, string>> = {
+  providers: 'Name one "provider".',
+  parallel_strategy: "Leave it out.",
+  min_iterations: 'To ask for a number of passes write "min_iters" in "loop".',
+};
+
+export interface Stage {
+  name: string;
+  /** Where it is listed. */
+  at: Place;
+  /** All stages, in order. */
+  stages: readonly string[];
+  /** Said for the last one of a loop that ends by what it answers. */
+  stop: { condition: Condition; text: string } | undefined;
+}
+
+/** A stage of which nothing is said. */
+export function emptyStage(at: Place): Mapping {
+  return { path: at.path, line: at.line, column: at.column, kind: "map", entries: [] };
+}
+
+/** One stage: a step of its name, done by an agent where it does not say otherwise. */
+export function stageOf(fields: Fields, stage: Stage): Draft {
+  refuseWhatIsToCome(fields);
+  const hasPrompt = fields.has("prompt");
+  const draft = draftOf(fields, {
+    key: stage.name,
+    name: fields.text("name", NAME),
+    work: workAt(fields, stage),
+    retry: retryAt(fields),
+  });
+  const { step, otherwise } = draft;
+  const answer =
+    stage.stop && !hasPrompt && step.work.kind === "agent" ? defaultAnswer(stage.stages, stage.stop.condition) : undefined;
+  return {
+    ...draft,
+    at: stage.at,
+    step: { phase: stage.name, ...defined({ output_schema: answer }), ...step },
+    ...(otherwise && { otherwise: { ...otherwise, step: { phase: stage.name, ...otherwise.step } } }),
+  };
+}
+
+function workAt(fields: Fields, { name, stages, stop }: Stage): PlanWork {
+  const type = wordAt(fields, "type");
+  if ((type !== undefined && type !== "agent") || OTHER_WORK.some((key) => fields.has(key))) return workOf(fields);
+  const said = wordAt(fields, "role");
+  const role = said?.includes("${") ? undefined : said; // a role that is chosen in the run is said to the agent by itself
+  const prompt = fields.template("prompt") ?? defaultPrompt({ key: name, role, stages, stopWhen: stop?.text });
+  return { permission: STAGE_PERMISSION, ...agentWork(fields, prompt) };
+}
+
+/** In seconds, doubled from try to try. */
+function retryAt(fields: Fields): PlanStep["retry"] {
+  const retries = fields.int("retries", { min: 0, max: MOST_RETRIES });
+  const seconds = fields.number("retry_backoff", { min: 0, max: STAGE_MAX_DELAY_MS / 1000 });
+  if (fields.has("retry")) {
+    for (const key of ["retries", "retry_backoff"].filter((each) => fields.has(each))) {
+      fields.problem(key, `"${key}" and "retry" say the same. Keep one of them.`);
+    }
+    return retryOf(fields, "retry") ?? RETRY_DEFAULTS;
+  }
+  const count = retries ?? (wordAt(fields, "on_failure") === "retry" ? DEFAULT_RETRIES : 0);
+  if (count === 0 && seconds !== undefined && !fields.has("retries")) {
+    fields.problem("retry_backoff", '"retry_backoff" needs "retries", or "on_failure: retry": nothing is tried again.');
+  }
+  if (count === 0) return undefined;
+  return {
+    maxAttempts: count + 1,
+    backoff: "exponential",
+    initialDelayMs: (seconds ?? 1) * 1000,
+    maxDelayMs: STAGE_MAX_DELAY_MS,
+    multiplier: 2,
+  };
+}
+
+function refuseWhatIsToCome(fields: Fields): void {
+  if (fields.oneOf("mode", ["sequential", "parallel"]) === "parallel") {
+    fields.problem(
+      "mode",
+      'Stages with several agents ("mode: parallel") cannot be run yet. Write "sequential", or leave "mode" out.',
+    );
+  }
+  if (!["default", undefined].includes(fields.text("profile"))) {
+    fields.problem("profile", 'Profiles ("profile") cannot be used yet. Say it by "role" and "prompt".');
+  }
+  if ((fields.texts("skills") ?? []).length > 0) {
+    fields.problem("skills", 'Skills ("skills") cannot be used yet. Say in "prompt" what is to be done.');
+  }
+  for (const [key, instead] of Object.entries(TO_COME)) {
+    if (fields.value(key)) fields.problem(key, `"${key}" cannot be used in a stage yet. ${instead}`);
+  }
+}
+
+function wordAt(fields: Fields, key: string): string | undefined {
+  const node = fields.value(key);
+  return node?.kind === "scalar" && typeof node.value === "string" ? node.value : undefined;
+}

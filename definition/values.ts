@@ -1,0 +1,30 @@
+import type { PlanStep, Value } from "../contract/plan.js";
+
+/** All that a step renders. */
+export function valuesOf({ work, for_each, summary }: PlanStep): Value[] {
+  return [...valuesOfWork(work), for_each?.items, summary].filter((value) => value !== undefined);
+}
+
+function valuesOfWork(work: PlanStep["work"]): (Value | undefined)[] {
+  switch (work.kind) {
+    case "agent":
+      return [
+        work.prompt,
+        work.system_prompt,
+        ...[work.provider, work.role, work.model].filter((each) => typeof each === "object"),
+      ];
+    case "shell":
+      return [work.command, work.cwd, ...Object.values(work.env ?? {})];
+    case "tool":
+    case "activity":
+      return [work.params];
+    case "approval":
+      return [work.message];
+    case "sleep":
+      return [work.duration];
+    case "wait":
+      return [work.event];
+    case "workflow":
+      return [work.input];
+  }
+}
