@@ -15,6 +15,7 @@ COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY --from=build /app/db/migrations db/migrations
+COPY --from=build /app/schemas schemas
 ENV NODE_ENV=production LONGHAUL_HOME=/var/lib/longhaul
 RUN install --directory --owner=node --group=node --mode=0700 /var/lib/longhaul \
   && install --directory --owner=node --group=node /projects

@@ -10,11 +10,12 @@ const mayImport: Record<string, readonly string[]> = {
   contract: [],
   definition: ["contract"],
   sdk: ["contract", "type:activities"],
-  workflows: ["contract", "sdk", "type:activities"],
+  workflows: ["contract", "sdk", "definition", "type:activities"],
   db: ["contract", "package-root"],
-  activities: ["contract", "db", "fault"],
+  activities: ["contract", "definition", "db", "fault"],
   worker: ["contract", "sdk", "activities", "definition", "db", "config", "payload-codec", "package-root", "type:workflows"],
   api: ["contract", "definition", "db", "config", "fault", "package-root", "type:workflows"],
+  cli: ["contract", "sdk", "definition", "config", "package-root", "local"],
   bench: ["*"],
   local: ["*"],
   test: ["*"],
@@ -22,10 +23,13 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Packages that only some folders may import. */
 const onlyIn: Record<string, readonly string[]> = {
+  commander: ["cli"],
+  "eventsource-parser": ["sdk", "test"],
   express: ["api", "bench", "local", "test"],
   "drizzle-orm": ["db"],
   pg: ["db", "api", "test", "local", "bench"],
   "simple-git": ["activities"],
+  "@bufbuild/cel": ["definition"],
   "@temporalio/worker": ["worker", "bench", "test"],
   "@temporalio/workflow": ["sdk", "workflows", "worker", "bench", "test"],
   "@temporalio/activity": ["activities", "worker", "bench", "test"],
@@ -33,6 +37,9 @@ const onlyIn: Record<string, readonly string[]> = {
 
 /** Code that Temporal's sandbox runs: no Node in it. */
 const sandboxed = ["contract", "sdk", "workflows"];
+
+/** Files of those folders that only Node runs; nothing that the sandbox runs imports them. */
+const nodeOnly = ["definition/parse-file.ts", "definition/version.ts"];
 
 test.each(Object.keys(mayImport))("%s imports only what it may", (folder) => {
   const allowed = mayImport[folder] ?? [];
@@ -45,7 +52,9 @@ test.each(Object.keys(mayImport))("%s imports only what it may", (folder) => {
 });
 
 test.each(sandboxed)("%s reaches nothing of Node", (folder) => {
-  const strays = importsOf(folder).filter(({ path, kind }) => kind === "value" && path.startsWith("node:"));
+  const strays = importsOf(folder).filter(({ path, kind, file }) => {
+    return kind === "value" && path.startsWith("node:") && !nodeOnly.includes(file);
+  });
 
   expect(strays).toEqual([]);
 });
@@ -61,6 +70,16 @@ test("each package stays where it belongs", () => {
   expect(strays).toEqual([]);
 });
 
+test("the product stands without the packages of its development", () => {
+  const { devDependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { devDependencies: Record<string, string> };
+  const strays = Object.keys(mayImport)
+    .filter((folder) => !["test", "bench"].includes(folder))
+    .flatMap(importsOf)
+    .filter(({ path, kind }) => kind === "value" && Object.hasOwn(devDependencies, packageOf(path)));
+
+  expect(strays).toEqual([]);
+});
+
 test("nothing but the product's own entries imports local", () => {
   const strays = ["contract", "sdk", "definition", "workflows", "activities", "db", "worker", "api"]
     .flatMap(importsOf)
@@ -68,6 +87,22 @@ test("nothing but the product's own entries imports local", () => {
 
   expect(strays).toEqual([]);
 });
+
+test("only the commands that work on this machine, and not over HTTP, import local", () => {
+  const local = readdirSync("cli", { recursive: true, encoding: "utf8" })
+    .filter(
+      (name) =>
+        /(?<!\.test)\.ts$/.test(name) && /(?:from |import\()"[./]+\/local\//.test(readFileSync(join("cli", name), "utf8")),
+    )
+    .toSorted();
+
+  expect(local).toEqual(["doctor", "rebuild", "start", "validate"].map((name) => join("commands", `${name}.ts`)));
+});
+
+/** Of `@scope/name/file` the first two parts, of `name/file` the first. */
+function packageOf(path: string): string {
+  return path.split("/", path.startsWith("@") ? 2 : 1).join("/");
+}
 
 function importsOf(folder: string) {
   if (!existsSync(folder)) return []; // a folder of the table that has no file yet

@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -42,6 +42,8 @@ if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === sources && !pro
 mkdirSync("dist", { recursive: true });
 const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+chmodSync("dist/cli/main.js", 0o755);
 
 const { bundleHost } = await import(pathToFileURL(join(root, "dist/worker/bundle-host.js")).href);
 await bundleHost(join(root, "dist/workflows/index.js"), join(root, "dist/workflow-host.cjs"));

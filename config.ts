@@ -9,6 +9,8 @@ const Environment = z.object({
   LONGHAUL_PORT: Port.default(3456),
   LONGHAUL_HOST: z.string().default("127.0.0.1"),
   LONGHAUL_HOME: z.string().min(1).optional(),
+  /** Where the command line finds the API, when that is not this machine's. */
+  LONGHAUL_URL: z.url({ protocol: /^https?$/, error: "must begin with http:// or https://" }).optional(),
   /** Names, besides its own address, by which the API may be called, with commas between them: behind a proxy, in a network of containers. */
   LONGHAUL_ALLOWED_HOSTS: z.string().default(""),
   LONGHAUL_TOKEN: z.string().min(16).optional(),
@@ -31,6 +33,8 @@ const Environment = z.object({
   TEMPORAL_NAMESPACE: z.string().default("default"),
   TEMPORAL_API_KEY: z.string().optional(),
   TEMPORAL_TLS: z.enum(["on", "off"]).default("off"),
+  /** Events of Temporal's history after which a run of a plan goes on in a further execution. */
+  LONGHAUL_CONTINUE_AFTER: z.coerce.number().int().min(100).max(20_000).default(4_000),
   GITHUB_API_URL: z.url().default("https://api.github.com"),
   GITHUB_TOKEN: z.string().optional(),
   /** The `claude` binary to use instead of the one the Agent SDK carries. */
@@ -42,6 +46,7 @@ export interface Config {
   host: string;
   /** Where everything is kept that is not in a project: data of the servers, worktrees, journal, keys. */
   home: string;
+  url: string | undefined;
   /** Lower case, without a port. */
   allowedHosts: string[];
   token: string | undefined;
@@ -55,6 +60,7 @@ export interface Config {
   temporalNamespace: string;
   temporalApiKey: string | undefined;
   temporalTls: boolean;
+  continueAfter: number;
   githubApiUrl: string;
   githubToken: string | undefined;
   claudeBin: string | undefined;
@@ -77,6 +83,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: e.LONGHAUL_PORT,
     host: e.LONGHAUL_HOST,
     home: e.LONGHAUL_HOME ?? join(homedir(), ".longhaul"),
+    url: e.LONGHAUL_URL,
     allowedHosts: e.LONGHAUL_ALLOWED_HOSTS.toLowerCase()
       .split(",")
       .map((name) => name.trim())
@@ -92,6 +99,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     temporalNamespace: e.TEMPORAL_NAMESPACE,
     temporalApiKey: e.TEMPORAL_API_KEY,
     temporalTls: e.TEMPORAL_TLS === "on",
+    continueAfter: e.LONGHAUL_CONTINUE_AFTER,
     githubApiUrl: e.GITHUB_API_URL,
     githubToken: e.GITHUB_TOKEN,
     claudeBin: e.LONGHAUL_CLAUDE_BIN,
@@ -100,4 +108,15 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Where the API is called: a host that listens on every address is asked on loopback. */
+export function apiUrl({ host, port, url }: Pick<Config, "host" | "port" | "url">): string {
+  return url ?? `http://${reachable(host)}:${port}`;
+}
+
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }

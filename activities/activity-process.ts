@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Json } from "../contract/json.js";
 import { childEnvironment } from "./environment.js";
 import { StepFailure } from "./failure.js";
+import { guard } from "./launcher.js";
 import type { Marks } from "./marks.js";
 import { recordStart, sweep } from "./sweep.js";
 
@@ -55,6 +56,7 @@ export class ActivityProcess {
   private ready: Promise<void> = Promise.reject(new Error("This process has loaded nothing yet."));
   private readonly gone: Promise<never>;
   private readonly record: { ended(): void } | undefined;
+  private readonly letGo: () => void;
   private answered: ((answer: ChildAnswer) => void) | undefined;
   private onOutput: ActivityCall["onOutput"] | undefined;
   private lastWords = "";
@@ -69,6 +71,7 @@ export class ActivityProcess {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.record = this.child.pid ? recordStart(marks, this.child.pid) : undefined;
+    this.letGo = this.child.pid ? guard({ leader: this.child.pid, marks }) : () => {};
     this.gone = this.whenGone();
     this.gone.catch(() => {});
     this.child.on("message", (answer: ChildAnswer) => this.answered?.(answer));
@@ -151,6 +154,7 @@ export class ActivityProcess {
       );
       this.child.once("exit", (code, signal) => {
         this.record?.ended();
+        this.letGo();
         const words = this.lastWords.trim();
         const end = signal
           ? `was killed by ${signal}${signal === "SIGKILL" ? " (out of memory?)" : ""}`

@@ -43,7 +43,7 @@ export async function runChild(command: string, args: readonly string[], options
   });
   const exited = new Promise<ChildExit>((resolve, reject) => {
     letGo = startChild(
-      { command, args, cwd, env, input },
+      { command, args, cwd, env, marks, input },
       {
         started(pid) {
           record = recordStart(marks, pid);

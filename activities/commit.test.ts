@@ -41,7 +41,7 @@ describe("commit", () => {
     await commit(client, { message }, mark);
     expect(project.git("log", "-1", "--format=%B")).toBe(`${message}\nLonghaul-Step: run_1/3`);
     expect(project.git("rev-list", "--count", "HEAD")).toBe("2");
-    for (const bad of ["", " \n", "a\0b"]) {
+    for (const bad of ["", " \n", "a\0b", "a\u{10fffe}b", "a\ufdd0", "\ud800"]) {
       await expect(commit(client, { message: bad }, mark)).rejects.toMatchObject({ type: "invalid_input" });
     }
   });

@@ -10,6 +10,9 @@ const TRAILER = "Longhaul-Step";
 const LOOK_BACK = 500;
 const LOCK_TRIES = 3;
 
+/** Unicode has given them to nobody; git takes a text that holds one for another encoding, and changes it. */
+const NOT_CHARACTERS = /[\p{Noncharacter_Code_Point}\p{Surrogate}]/u;
+
 export interface CommitInput {
   /** Taken as it is, lines that begin with # included. */
   message: string;
@@ -41,6 +44,11 @@ export async function commit(
 ): Promise<{ sha: string; created: boolean }> {
   if (message.trim() === "") throw new StepFailure("invalid_input", "A commit needs a message.");
   if (message.includes("\0")) throw new StepFailure("invalid_input", "A commit's message cannot hold a NUL character.");
+  const odd = NOT_CHARACTERS.exec(message)?.[0].codePointAt(0);
+  if (odd !== undefined) {
+    const what = `A commit's message cannot hold U+${odd.toString(16).toUpperCase()}, which is no character`;
+    throw new StepFailure("invalid_input", `${what}: git would change the text around it.`);
+  }
   if (files?.some((file) => file === "")) throw new StepFailure("invalid_input", "A file to commit has an empty path.");
 
   const marked = withTrailer(message, step);

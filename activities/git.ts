@@ -74,8 +74,8 @@ export function createGitActivities(deps: GitDeps) {
   };
 }
 
-/** @throws {StepFailure} `workspace_missing`, `not_a_repository`. */
-async function openTree(run: RunRef, options: Parameters<typeof openGit>[1]): Promise<Git> {
+/** Git in the run's tree. @throws {StepFailure} `workspace_missing`, `not_a_repository`. */
+export async function openTree(run: RunRef, options: Parameters<typeof openGit>[1]): Promise<Git> {
   const git = await openGit(run.workspace.path, options);
   if ((await git.ask(["rev-parse", "--is-inside-work-tree"])) === "true") return git;
   throw new StepFailure("not_a_repository", `${run.workspace.path} is no git repository, so this step cannot be done there.`);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NotFoundError } from "../contract/errors.js";
 import type { Fact } from "../contract/fact.js";
 import { UNVERIFIED } from "../contract/messages.js";
 import { testFolder } from "../test/support/stack.js";
@@ -26,6 +27,8 @@ beforeEach(() => {
     graceMs: 200,
     githubApiUrl: "http://127.0.0.1:1",
     loadCode: async () => null,
+    findWorkflow: async (name) => Promise.reject(new NotFoundError("workflow", name)),
+    checkInput: async (_, input) => ({ ok: true, input }),
     closeGate: async (final) => void gates.push(final),
   };
   made = createActivities(deps);

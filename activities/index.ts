@@ -1,5 +1,6 @@
 import { Context } from "@temporalio/activity";
 import type { Call } from "../contract/activity.js";
+import type { ChildRequest } from "../contract/child.js";
 import type { Fact, TreeRef } from "../contract/fact.js";
 import { isUnverified } from "../contract/messages.js";
 import { type AgentDeps, createAgentActivity } from "./agent/index.js";
@@ -9,13 +10,17 @@ import { createFilesActivities } from "./files.js";
 import { createGitActivities, createWorkspaceActivities, type GitDeps, worktreesRoot } from "./git.js";
 import { openGit } from "./git-client.js";
 import { sharesTree } from "./perform.js";
+import { type ChildDeps, prepareChild } from "./prepare-child.js";
 import { type ShellInput, shell } from "./shell.js";
 import { snapshotTree } from "./snapshot.js";
 import { sweepRun } from "./sweep.js";
+import { agentServer } from "./tool/agent/index.js";
+import { githubServer } from "./tool/github/index.js";
+import { createToolActivity, type ToolDeps } from "./tool/index.js";
 import { createUserActivity, type UserActivityDeps } from "./user-activity.js";
 import { openWorkspace } from "./workspace.js";
 
-export interface ActivityDeps extends GitDeps, AgentDeps, UserActivityDeps {
+export interface ActivityDeps extends GitDeps, AgentDeps, UserActivityDeps, ToolDeps, ChildDeps {
   /** Waits until all that the run has told is in Postgres, then writes its ending. */
   closeGate(final: Fact, signal: AbortSignal): Promise<void>;
 }
@@ -37,9 +42,14 @@ export function createActivities(given: ActivityDeps) {
     mask: hiding(given.githubToken),
     snapshotTree: (call) => leaveTree(given, call),
     openTree: ({ run }) => openWorkspace(run, { root: worktreesRoot(given.home) }),
+    builtIn: new Map([
+      ["github", () => githubServer({ apiUrl: given.githubApiUrl, token: given.githubToken })],
+      ["agent", () => agentServer(given)],
+    ]),
     ...given,
   };
   const { userActivity, stop } = createUserActivity(deps);
+  const tools = createToolActivity(deps);
 
   return {
     activities: signed({
@@ -50,10 +60,12 @@ export function createActivities(given: ActivityDeps) {
       agent: createAgentActivity(deps),
       artifact: createArtifactActivity(deps),
       userActivity,
+      tool: tools.tool,
+      prepareChild: (request: ChildRequest) => prepareChild(deps, request),
       closeGate: (input: CloseGateInput) => closeGate(deps, input),
     }),
     async stop() {
-      await stop();
+      await Promise.all([stop(), tools.stop()]);
       await deps.journal.stop();
     },
   };

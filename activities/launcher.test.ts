@@ -1,16 +1,19 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { builtFile } from "../package-root.js";
+import { processesOf } from "../test/faults/traces.js";
 import { Launcher } from "./launcher.js";
 import type { ChildExit } from "./start-child.js";
 
 const PROGRAM = builtFile("activities/launcher-child.js");
-const env = { PATH: process.env.PATH ?? "" };
+const marks = { LONGHAUL_RUN_ID: `run_launcher${process.pid}` };
+const env = { PATH: process.env.PATH ?? "", ...marks };
 let folder: string;
 let launcher: Launcher;
 
@@ -60,6 +63,7 @@ describe("a launcher", { timeout: 30_000 }, () => {
           ],
           cwd: folder,
           env,
+          marks,
         },
         {
           started() {},
@@ -120,22 +124,84 @@ describe("a launcher", { timeout: 30_000 }, () => {
     await expect(done("echo", ["a\0b"])).rejects.toThrow("null bytes");
   });
 
-  test("ends with the process it works for, however that ends", async () => {
-    const script = join(folder, "worker.mjs");
-    writeFileSync(
-      script,
-      `import { Launcher } from ${JSON.stringify(builtFile("activities/launcher.js"))};
-       const events = { started() {}, output: (_, data) => process.send(String(data)), exit() {}, closed() {}, failed() {} };
-       new Launcher(${JSON.stringify(PROGRAM)}).start({ command: "bash", args: ["-c", "echo $PPID"], cwd: "/", env: process.env }, events);
-       setInterval(() => {}, 1000);`,
-    );
-    const worker = fork(script);
-    const [pid] = await once(worker, "message");
-    worker.kill("SIGKILL");
+  describe("whose process is killed", () => {
+    const file = () => readFileSync(join(folder, "told"), "utf8");
+    const told = (text: string) => vi.waitFor(() => expect(file()).toBe(text), { timeout: 5_000, interval: 10 });
 
-    await vi.waitFor(() => expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH"), { timeout: 5_000 });
+    test("ends with it, and so does what is under way, before it acts", async () => {
+      const worker = await startWorker(`launcher.start(command("echo $PPID > told; sleep 1; echo acted >> told"), events);`);
+      await vi.waitFor(() => expect(file()).toMatch(/^\d+\n$/), { timeout: 5_000 });
+      const pid = Number(file());
+      worker.kill("SIGKILL");
+
+      await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), { timeout: 5_000 });
+      await sleep(1_500);
+      expect(file()).toBe(`${pid}\n`);
+    });
+
+    test("asks first, once, and with it what has left the group", async () => {
+      const stranger = `setsid bash -c 'trap "echo stranger >> told; exit" TERM; echo up > told; while :; do sleep 0.05; done' & `;
+      const worker = await startWorker(
+        `launcher.start(command(${JSON.stringify(stranger)} + 'trap "echo asked >> told" TERM; while :; do sleep 0.05; done'), events);`,
+      );
+      await told("up\n");
+      worker.kill("SIGKILL");
+
+      await vi.waitFor(() => expect(file().split("\n").sort()).toEqual(["", "asked", "stranger", "up"]), { timeout: 5_000 });
+      await vi.waitFor(() => expect(processesOf([marks.LONGHAUL_RUN_ID])).toEqual([]), { timeout: 10_000 });
+      expect(file().split("\n").sort()).toEqual(["", "asked", "stranger", "up"]);
+    });
+
+    test("ends a command of git, which leaves no lock behind", async () => {
+      await launcher.git({ path: folder, environment: env, args: ["init", "--quiet"] });
+      writeFileSync(join(folder, "large"), Buffer.alloc(200 << 20, "x"));
+      const worker = await startWorker(
+        `void launcher.git({ path: ${JSON.stringify(folder)}, environment: ${JSON.stringify(env)}, args: ["add", "large"] });`,
+      );
+      await vi.waitFor(() => expect(existsSync(join(folder, ".git/index.lock"))).toBe(true), { timeout: 5_000, interval: 5 });
+      worker.kill("SIGKILL");
+
+      await vi.waitFor(() => expect(existsSync(join(folder, ".git/index.lock"))).toBe(false), { timeout: 5_000, interval: 5 });
+      expect((await launcher.git({ path: folder, environment: env, args: ["ls-files"] }))?.output).toBe("");
+    });
+
+    test("ends what it is told to guard, and leaves alone what it was let go of", async () => {
+      const worker = await startWorker(
+        `const { spawn } = await import("node:child_process");
+         const letGo = [1, 2].map(() => {
+           const child = spawn("sleep", ["60"], { detached: true, stdio: "ignore", env: ${JSON.stringify(env)} });
+           return [child.pid, launcher.guard({ leader: child.pid, marks: { LONGHAUL_RUN_ID: "of none" } })];
+         });
+         letGo[1][1]();
+         process.send(letGo.map(([pid]) => pid));`,
+      );
+      const [[guarded, free]] = (await once(worker, "message")) as [[number, number]];
+      await sleep(200);
+      worker.kill("SIGKILL");
+
+      await vi.waitFor(() => expect(() => process.kill(guarded, 0)).toThrow("ESRCH"), { timeout: 5_000 });
+      await sleep(200);
+      expect(process.kill(free, 0)).toBe(true);
+      process.kill(free, "SIGKILL");
+    });
   });
 });
+
+/** A process that has a launcher, as a worker has; `command` and `events` are there for its script. */
+async function startWorker(script: string): Promise<ChildProcess> {
+  const file = join(folder, "worker.mjs");
+  const details = JSON.stringify({ cwd: folder, env, marks });
+  writeFileSync(
+    file,
+    `import { Launcher } from ${JSON.stringify(builtFile("activities/launcher.js"))};
+     const launcher = new Launcher(${JSON.stringify(PROGRAM)});
+     const command = (text) => ({ command: "bash", args: ["-c", text], ...${details} });
+     const events = { started() {}, output() {}, exit() {}, closed() {}, failed() {} };
+     setInterval(() => {}, 1000);
+     ${script}`,
+  );
+  return fork(file);
+}
 
 /** A command under way: its pid, the first it says, and the end of its output with its exit. */
 function start(command: string, args: string[], input?: string) {
@@ -151,7 +217,7 @@ function start(command: string, args: string[], input?: string) {
   });
   const closed = new Promise<void>((resolve, reject) => {
     launcher.start(
-      { command, args, cwd: folder, env, input },
+      { command, args, cwd: folder, env, marks, input },
       {
         started: tellPid,
         output(stream, data) {

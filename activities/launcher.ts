@@ -1,14 +1,22 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { GitCommand, GitResult, RunGit } from "./git-command.js";
 import { runGitHere } from "./git-command.js";
+import type { Marks } from "./marks.js";
 import { Interrupted } from "./operation.js";
 import type { ChildCommand, ChildEvents, ChildExit, StartChild } from "./start-child.js";
 import { startHere } from "./start-child.js";
 
-/** What the launcher is asked. `let go`: of a child's output, or of a command of git, which ends. */
+/** What is ended with the worker: a process group, and all that carries its marks. */
+export interface Ward {
+  leader: number;
+  marks: Partial<Marks>;
+}
+
+/** What the launcher is asked. `let go`: of a child's output, of a command of git, which ends, or of a ward. */
 export type LaunchRequest = { id: number } & (
   | { ask: "start"; command: ChildCommand }
   | { ask: "git"; command: GitCommand }
+  | ({ ask: "guard" } & Ward)
   | { ask: "let go" }
 );
 
@@ -29,11 +37,13 @@ interface Asker {
 
 /**
  * A small process that starts others. To start one copies the map of all memory and stands still meanwhile: 5 ms for each 100 MB of a
- * worker were seen, three times a step. The small one does it in one. It ends with this process; what it has started goes on,
- * as it would without it. When it is killed the next one is started, and what was under way is lost as with a worker.
+ * worker were seen, three times a step. The small one does it in one. When this process is gone, however that came, it ends
+ * what is under way, SIGTERM first, and then itself. When it is killed the next one is started, and what was under way is lost
+ * as with a worker.
  */
 export class Launcher {
   private readonly askers = new Map<number, Asker>();
+  private readonly wards = new Map<number, Ward>();
   private process: ChildProcess | undefined;
   private asked = 0;
 
@@ -76,6 +86,17 @@ export class Launcher {
       signal?.addEventListener("abort", stop, { once: true });
     });
 
+  /** End this too, when this process is gone, until what it returns is called. */
+  guard(ward: Ward): () => void {
+    const id = ++this.asked;
+    this.wards.set(id, ward);
+    this.send({ id, ask: "guard", ...ward });
+    return () => {
+      this.wards.delete(id);
+      this.send({ id, ask: "let go" });
+    };
+  }
+
   stop(): void {
     if (this.process?.connected) this.process.disconnect();
   }
@@ -100,6 +121,7 @@ export class Launcher {
     child.on("message", (answer: LaunchAnswer) => this.askers.get(answer.id)?.hear(answer));
     child.unref();
     child.channel?.unref();
+    for (const [id, ward] of this.wards) child.send({ id, ask: "guard", ...ward } satisfies LaunchRequest, () => {});
     return child;
   }
 
@@ -155,6 +177,9 @@ export function launchFrom(program: string): { stop(): void } {
     },
   };
 }
+
+/** Have something that this process has started end with it, when there is a launcher; until what it returns is called. */
+export const guard = (ward: Ward): (() => void) => launcher?.guard(ward) ?? (() => {});
 
 /** By the launcher when there is one. */
 export const startChild: StartChild = (command, events) => (launcher?.start ?? startHere)(command, events);

@@ -49,6 +49,16 @@ describe("perform", { timeout: 20_000 }, () => {
     expect(done).toBe(1);
   });
 
+  test("fails what does not fit the step's output schema, and keeps it", async () => {
+    const schema = { type: "object", required: ["verdict"], properties: { score: { type: "number" } } };
+
+    await expect(attempt(1, async () => ({ score: "high" }), { output_schema: schema })).rejects.toMatchObject({
+      type: "output_invalid",
+      message: expect.stringMatching(/output\.verdict is missing.*output\.score must be number|output\.score .*output\.verdict/),
+      details: [{ output: { score: "high" } }],
+    });
+  });
+
   test("gives a recorded failure back as it was thrown", async () => {
     const fails = async () => {
       done++;

@@ -1,7 +1,9 @@
 import { Context } from "@temporalio/activity";
 import { type ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import type { Call, LostAttempt, Outcome, Trace } from "../contract/activity.js";
+import type { Json } from "../contract/json.js";
 import { stepFolderName } from "../db/run-folder.js";
+import { checkBySchema } from "../definition/fit-schema.js";
 import { faultPoint } from "../fault.js";
 import { describeFailure, StepFailure, toApplicationFailure, workerLost } from "./failure.js";
 import { type Journal, type Opening, SupersededError } from "./journal.js";
@@ -165,6 +167,7 @@ async function carryOut<Value>(
     );
     clock.stop();
     log.flush(); // on its way while the tree is looked at
+    refuseUnfit(call, value);
     left.tree = (await options.tree?.().catch(noTree)) ?? left.tree;
     const kept = await withinHistory(run, step, value);
     if (kept.artifact) left.artifacts = [...(left.artifacts ?? []), kept.artifact];
@@ -197,6 +200,16 @@ async function carryOut<Value>(
   }
   faultPoint("activity:recorded", step.number);
   return given(result, thrown);
+}
+
+/** @throws {StepFailure} `output_invalid` when the value does not fit the step's schema. */
+function refuseUnfit({ output_schema: schema, step }: Call<unknown>, value: unknown): void {
+  if (schema === undefined) return;
+  const output = (value ?? null) as Json; // what an activity gives is JSON
+  const checked = checkBySchema(schema, output, "output");
+  if (checked.ok) return;
+  const problems = checked.problems.map(({ path, message }) => `${path} ${message}`).join("; ");
+  throw new StepFailure("output_invalid", `The output of ${step.key} does not fit its schema: ${problems}.`, output);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 export interface ProcessRow {
@@ -11,9 +12,22 @@ export interface ProcessRow {
   environment: string;
 }
 
-/** Every living process, zombies left out. On Linux with its environment, as far as we may read it. */
-export async function processTable(): Promise<ProcessRow[]> {
-  return process.platform === "linux" ? linuxTable() : await otherTable();
+/** Milliseconds between two looks. */
+const SHARED_MS = 50;
+let looked = Number.NEGATIVE_INFINITY;
+let next: Promise<ProcessRow[]> | undefined;
+
+/**
+ * Every living process, zombies left out. On Linux with its environment, as far as we may read it. The look is taken after the
+ * call, and shared by all who ask before it is taken: runs that end together do not read the whole system one by one.
+ */
+export function processTable(): Promise<ProcessRow[]> {
+  next ??= sleep(Math.max(0, looked + SHARED_MS - performance.now())).then(() => {
+    next = undefined;
+    looked = performance.now();
+    return process.platform === "linux" ? linuxTable() : otherTable();
+  });
+  return next;
 }
 
 /** Linux' own threads are children of this process. */

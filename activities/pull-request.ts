@@ -1,7 +1,8 @@
-import { Octokit, RequestError } from "octokit";
 import { StepFailure } from "./failure.js";
 import type { Git } from "./git-client.js";
 import { checkBranchName, currentBranch } from "./git-refs.js";
+import { connectGitHub, type Forge, inOurWords } from "./github.js";
+import { openPull } from "./open-pull.js";
 import { isLocalHost, parseRemote, parseRepository, repositoryOf, withoutPassword } from "./remote.js";
 
 export interface PullRequestInput {
@@ -11,13 +12,6 @@ export interface PullRequestInput {
   base?: string | undefined;
   /** @default false */
   draft?: boolean | undefined;
-}
-
-export interface Forge {
-  /** Where GitHub's API is: `https://api.github.com`, or `https://<host>/api/v3`. */
-  apiUrl: string;
-  token: string | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface PullRequest {
@@ -50,30 +44,16 @@ export async function createPullRequest(
   if (head === null)
     throw new StepFailure("no_branch", "No branch is checked out, and a pull request needs one that was pushed.");
   const { owner, name: repo } = await repository(git, forge.apiUrl);
-  const octokit = connect(forge);
-  const marker = `<!-- longhaul-step: ${mark} -->`;
-
-  return named(`${owner}/${repo}`, async () => {
-    const known = await octokit.rest.pulls.list({ owner, repo, head: `${owner}:${head}`, state: "all", per_page: 100 });
-    const mine = known.data.find((pull) => pull.body?.includes(marker));
-    if (mine) return { url: mine.html_url, number: mine.number, created: false };
-
-    const base = input.base ?? from ?? (await octokit.rest.repos.get({ owner, repo })).data.default_branch;
-    await checkBranchName(git, base);
-    const open = () => known.data.find((pull) => pull.state === "open" && pull.base.ref === base);
-    const other = open();
-    if (other) return { url: other.html_url, number: other.number, created: false };
-    try {
-      const text = `${body.trimEnd()}${body.trim() === "" ? "" : "\n\n"}${marker}\n`;
-      const { data } = await octokit.rest.pulls.create({ owner, repo, head, base, title, body: text, draft });
-      return { url: data.html_url, number: data.number, created: true };
-    } catch (error) {
-      if (!(error instanceof RequestError) || error.status !== 422 || !/already exists/i.test(wordsOf(error))) throw error;
-      const again = await octokit.rest.pulls.list({ owner, repo, head: `${owner}:${head}`, base, state: "open" });
-      const [pull] = again.data;
-      if (!pull) throw error;
-      return { url: pull.html_url, number: pull.number, created: false };
-    }
+  const octokit = connectGitHub(forge, "A pull request");
+  const words = {
+    repository: `${owner}/${repo}`,
+    notFound: `There is no repository ${owner}/${repo}, or the token cannot see it (404).`,
+    invalid: "GitHub refuses the pull request (422). Is the branch pushed?",
+  };
+  return inOurWords(words, async () => {
+    const wish = { owner, repo, head, base: input.base ?? from, title, body, draft };
+    const { pull, created } = await openPull(octokit, wish, mark, (base) => checkBranchName(git, base));
+    return { url: pull.html_url, number: pull.number, created };
   });
 }
 
@@ -109,74 +89,4 @@ function forgeHost(apiUrl: string): string {
 function sameForge(host: string, apiUrl: string): boolean {
   const forge = forgeHost(apiUrl);
   return host === forge || (forge === "github.com" && host === "ssh.github.com") || (isLocalHost(forge) && isLocalHost(host));
-}
-
-/** Without octokit's own retries: the step's policy decides, and its waits survive a restart. */
-function connect({ apiUrl, token, signal }: Forge): Octokit {
-  if (!token) {
-    const why = "A pull request needs a token for GitHub, and there is none.";
-    throw new StepFailure("github_token_missing", `${why} Start Longhaul with GITHUB_TOKEN set.`);
-  }
-  const silent = () => {};
-  return new Octokit({
-    auth: token,
-    baseUrl: apiUrl.replace(/\/$/, ""),
-    userAgent: "longhaul",
-    retry: { enabled: false },
-    throttle: { enabled: false },
-    log: { debug: silent, info: silent, warn: silent, error: silent },
-    request: { ...(signal ? { signal } : {}) },
-  });
-}
-
-/** GitHub's refusals in our words, with its own behind them. */
-async function named<T>(repository: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-    const says = `GitHub says: ${wordsOf(error)}`;
-    const fail = (type: string, message: string, output?: unknown) =>
-      new StepFailure(type, `${message} ${says}`, output, { cause: error });
-    const wait = rateLimit(error);
-    if (wait !== null)
-      throw fail("github_rate_limited", "Too many requests to GitHub in a short time.", { retry_after_ms: wait });
-    switch (error.status) {
-      case 401:
-        throw fail("github_unauthorized", "GitHub does not accept the token (401): it is wrong or has expired.");
-      case 403:
-        throw fail("github_forbidden", `The token may not do this in ${repository} (403).`);
-      case 404:
-        throw fail("github_not_found", `There is no repository ${repository}, or the token cannot see it (404).`);
-      case 422:
-        throw fail("github_invalid", `GitHub refuses the pull request (422). Is the branch pushed?`);
-    }
-    if (error.status >= 500) throw fail("github_unavailable", `GitHub does not answer as it should (${error.status}).`);
-    throw fail("github_failed", `GitHub refuses the request (${error.status}).`);
-  }
-}
-
-/** Milliseconds to wait, of the primary or the secondary limit; null when this is something else. */
-function rateLimit({ status, response, message }: RequestError): number | null {
-  if (status !== 403 && status !== 429) return null;
-  const headers = response?.headers ?? {};
-  if (headers["retry-after"]) return Number(headers["retry-after"]) * 1000;
-  if (headers["x-ratelimit-remaining"] === "0") {
-    return Math.max(0, Number(headers["x-ratelimit-reset"]) * 1000 - Date.now());
-  }
-  return status === 429 || /secondary rate limit|abuse detection/i.test(message) ? 60_000 : null;
-}
-
-/** `Validation Failed: A pull request already exists for ada:feature.` */
-function wordsOf({ response, message }: RequestError): string {
-  const data: unknown = response?.data;
-  if (typeof data !== "object" || data === null) return message;
-  const errors = "errors" in data && Array.isArray(data.errors) ? data.errors : [];
-  const details = errors.map((entry: unknown) => {
-    if (typeof entry !== "object" || entry === null) return String(entry);
-    if ("message" in entry) return String(entry.message);
-    return "field" in entry && "code" in entry ? `${entry.field} is ${entry.code}` : JSON.stringify(entry);
-  });
-  const main = "message" in data ? String(data.message) : message;
-  return details.length > 0 ? `${main}: ${details.join("; ")}` : main;
 }

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
+import type { Marks } from "./marks.js";
 
 /** What is to be started, in a process group of its own. */
 export interface ChildCommand {
@@ -8,6 +9,8 @@ export interface ChildCommand {
   cwd: string;
   /** The whole environment. */
   env: Readonly<Record<string, string>>;
+  /** Those in its environment. */
+  marks: Marks;
   /** Text for its standard input; without it, the input is empty. */
   input?: string | undefined;
 }

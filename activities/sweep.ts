@@ -33,19 +33,21 @@ export function sweepRun(runId: string, graceMs = GRACE_MS): Promise<number> {
  * after the grace SIGKILL, until none is left. What it misses: a process that has cleared its environment, has left
  * its session and has lost its parent.
  *
+ * @param told leader of a group that has been sent SIGTERM.
  * @returns how many processes were found at first.
  * @throws {Error} when something lives on 5 s after SIGKILL.
  */
-export async function sweep(marks: Partial<Marks>, graceMs = GRACE_MS): Promise<number> {
+export async function sweep(marks: Partial<Marks>, graceMs = GRACE_MS, told?: number): Promise<number> {
   const found = await processesOf(marks);
-  const known = new Set<number>();
+  const known = new Set<number>(found.filter(({ group }) => group === told).map(({ pid }) => pid));
   const deadline = Date.now() + graceMs;
   let left = found;
 
   while (left.length > 0) {
     const killing = Date.now() >= deadline;
-    if (Date.now() > deadline + KILLING_MS) throw new Error(`These processes could not be ended: ${left.join(", ")}`);
-    for (const pid of left) {
+    if (Date.now() > deadline + KILLING_MS)
+      throw new Error(`These processes could not be ended: ${left.map(({ pid }) => pid).join(", ")}`);
+    for (const { pid } of left) {
       if (killing) signal(pid, "SIGKILL");
       else if (!known.has(pid)) signal(pid, "SIGTERM");
       known.add(pid);
@@ -56,8 +58,8 @@ export async function sweep(marks: Partial<Marks>, graceMs = GRACE_MS): Promise<
   return found.length;
 }
 
-/** Pids of all that carry the marks, and of what stands below or beside them. */
-async function processesOf(marks: Partial<Marks>): Promise<number[]> {
+/** All that carry the marks, and what stands below or beside them. */
+async function processesOf(marks: Partial<Marks>): Promise<ProcessRow[]> {
   const table = await processTable();
   const own = table.find((row) => row.pid === process.pid);
   const wanted = Object.entries(marks).map(([name, value]) => `\0${name}=${value}\0`);
@@ -75,11 +77,16 @@ async function processesOf(marks: Partial<Marks>): Promise<number[]> {
       if (found.has(row.parent) || groups.has(row.group) || sessions.has(row.session)) found.add(row.pid);
     }
   }
-  return [...found].filter((pid) => pid !== process.pid && pid !== own?.parent && pid > 1);
+  return table.filter(({ pid }) => found.has(pid) && pid !== process.pid && pid !== own?.parent && pid > 1);
 }
 
 function carries(row: ProcessRow, wanted: readonly string[]): boolean {
   return row.environment !== "" && wanted.every((entry) => `\0${row.environment}`.includes(entry));
+}
+
+/** SIGTERM for the group, at once: the whole table takes longer to read. */
+export function endGroup(leader: number): void {
+  signal(-leader, "SIGTERM");
 }
 
 function leadersOf(wanted: Partial<Marks>): number[] {

@@ -49,7 +49,7 @@ const ENDING_MS = 1_000;
  *   such base; `invalid_path` when the tree would lie outside the root; `git_failed`.
  */
 export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<Workspace> {
-  const { mode, path } = run.workspace;
+  const { mode, path, owner: holder = run.run_id } = run.workspace;
   const project = await openGit(run.project_path, options);
   const folder = await project.ask(["rev-parse", "--path-format=absolute", "--git-common-dir"]);
   if (mode === "in_place") return openInPlace(run, project, folder, options);
@@ -61,7 +61,7 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
   await insideRoot(path, options.root);
   return withLock(`${folder}/longhaul-worktrees.lock`, async () => {
     const owner = await readOwner(path);
-    if (owner && owner.run_id !== run.run_id) {
+    if (owner && owner.run_id !== holder) {
       throw new StepFailure("workspace_taken", `The folder ${path} belongs to the run ${owner.run_id}.`);
     }
     if (owner && (await isTree(path, options))) {
@@ -77,8 +77,8 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
     if (existsSync(join(folder, "worktrees", basename(path)))) await forgetWorktree(maker, path);
     const base = owner?.base_commit ?? (await baseCommit(maker, run));
     const git = mode === "worktree" ? await addWorktree(maker, path, base, making) : await clone(maker, run, base, making);
-    if (owner) await bringBack(git, run.run_id);
-    await writeOwner(path, { run_id: run.run_id, execution: options.execution ?? null, mode, base_commit: base });
+    if (owner) await bringBack(git, holder);
+    await writeOwner(path, { run_id: holder, execution: options.execution ?? null, mode, base_commit: base });
     return describe(path, base, options);
   });
 }

@@ -30,6 +30,19 @@ describe("the surface", () => {
     expect(Object.keys(body.paths)).toContain("/api/runs/{id}/comments");
   });
 
+  test("shows a definition that comes with a request in a body around it, and bare", async () => {
+    const { body } = await api.ask("GET", "/openapi.json");
+
+    const content = {
+      "application/json": { schema: { anyOf: forms(["definition"], ["name", "steps"], ["stages"], ["stageConfigs"]) } },
+    };
+    expect(body.paths).toMatchObject({ "/api/workflow/execute": { post: { requestBody: { content } } } });
+
+    function forms(...required: string[][]) {
+      return required.map((names) => ({ type: "object", required: names }));
+    }
+  });
+
   test("starts a run, which is pending, and finds it", async () => {
     const reply = await api.ask("POST", "/api/runs", { workflow: "hello", args: { who: "you" } });
 

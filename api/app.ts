@@ -9,15 +9,22 @@ import { HttpError, problemHandler } from "./problem.js";
 import { type Route, routerOf } from "./route.js";
 import { artifactRoutes } from "./routes/artifacts.js";
 import { commentRoutes } from "./routes/comments.js";
+import { inlineRoutes, validateRoutes } from "./routes/definitions.js";
 import { eventRoutes, runEventRoutes } from "./routes/events.js";
 import { healthRoutes } from "./routes/health.js";
 import { loginCodeRoutes, loginRoutes } from "./routes/login.js";
 import { projectRoutes } from "./routes/projects.js";
 import { runPartRoutes } from "./routes/run-parts.js";
 import { runControlRoutes, runRoutes } from "./routes/runs.js";
+import { schemaRoutes } from "./routes/schemas.js";
 import { statsRoutes } from "./routes/stats.js";
 import { stepRoutes } from "./routes/steps.js";
 import { uploadRoutes } from "./routes/uploads.js";
+import { waitingRoutes } from "./routes/waiting.js";
+import { workflowChangeRoutes } from "./routes/workflow-changes.js";
+import { workflowGraphRoutes } from "./routes/workflow-graph.js";
+import { workflowStatsRoutes } from "./routes/workflow-stats.js";
+import { workflowTextRoutes } from "./routes/workflow-texts.js";
 import { workflowRoutes } from "./routes/workflows.js";
 
 /** Routes under one or several paths that mean the same. */
@@ -30,13 +37,23 @@ export interface Group {
 
 /** The whole HTTP surface, one line a group. */
 export function surface(context: ApiContext): Group[] {
-  const run = [runRoutes, runControlRoutes, runPartRoutes, commentRoutes, uploadRoutes, runEventRoutes];
+  const run = [runRoutes, runControlRoutes, runPartRoutes, commentRoutes, uploadRoutes, runEventRoutes, waitingRoutes];
+  const workflow = [
+    validateRoutes,
+    workflowRoutes,
+    workflowStatsRoutes,
+    workflowGraphRoutes,
+    workflowChangeRoutes,
+    workflowTextRoutes,
+  ];
   return [
     { at: [""], open: true, routes: healthRoutes(context) },
     { at: ["/login"], open: true, routes: loginRoutes(context) },
     { at: ["/api/login-codes"], routes: loginCodeRoutes(context) },
     { at: ["/api/projects"], routes: projectRoutes(context) },
-    { at: ["/api/workflows"], routes: workflowRoutes(context) },
+    { at: ["/schemas"], open: true, routes: schemaRoutes() },
+    { at: ["/api/workflows"], routes: workflow.flatMap((routes) => routes(context)) },
+    { at: ["/api/workflow"], routes: inlineRoutes(context) },
     { at: ["/api/runs", "/api/executions", "/api/workflow-executions"], routes: run.flatMap((routes) => routes(context)) },
     { at: ["/api/steps", "/api/workflow-steps"], routes: stepRoutes(context) },
     { at: ["/api/artifacts"], routes: artifactRoutes(context) },

@@ -14,9 +14,9 @@ export function wholeNumber(min: number, max: number) {
 /** A yes or no in a query. */
 export const Flag = z.enum(["true", "false", "1", "0"]).transform((value) => value === "true" || value === "1");
 
-/** One of these words, in any case. */
-export function anyCase<const Word extends string>(words: readonly Word[]) {
-  return z.preprocess((value) => (typeof value === "string" ? value.toLowerCase() : value), z.enum(words));
+/** One of these words, in any case. @param wrong what is said of any other. */
+export function anyCase<const Word extends string>(words: readonly Word[], wrong?: string) {
+  return z.preprocess((value) => (typeof value === "string" ? value.toLowerCase() : value), z.enum(words, wrong));
 }
 
 /** Several of these words, in any case, with commas between them. */
@@ -42,6 +42,8 @@ export const onePlace = [
 ] satisfies [unknown, unknown];
 
 export const ById = z.strictObject({ id: Id });
+/** Of a workflow. */
+export const IdOrSlug = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,200}$/, "is neither an id nor a slug") });
 export const Nothing = z.strictObject({});
 
 /** Text for a line: names and the like. */

@@ -65,7 +65,8 @@ export async function once(
 }
 
 function asAnswer({ resource_id }: { resource_id: string }, stored: { status: number; body: Json }, made?: Answer): Answer {
-  return { status: stored.status, body: stored.body, location: made?.location ?? `/api/runs/${resource_id}` };
+  const location = stored.status === 201 ? { location: made?.location ?? `/api/runs/${resource_id}` } : {};
+  return { status: stored.status, body: stored.body, ...location };
 }
 
 function checkSame(kept: KeptRequest, asked: { user_id: string; route: string; body_hash: string }): void {

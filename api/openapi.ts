@@ -1,6 +1,6 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31 } from "@asteasolutions/zod-to-openapi";
+import { ProblemDocument } from "../contract/problem.js";
 import type { Group } from "./app.js";
-import { ProblemDocument } from "./problem.js";
 import type { Route } from "./route.js";
 
 /** The whole surface as an OpenAPI 3.1 document, made of the schemas that check requests. */

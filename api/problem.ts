@@ -1,22 +1,9 @@
 import type { ErrorRequestHandler, Response } from "express";
 import type { Logger } from "pino";
-import { z } from "zod";
 import { ConflictError, InvalidError, NotFoundError, type Problem, UnavailableError } from "../contract/errors.js";
+import type { ProblemDocument } from "../contract/problem.js";
 import { isUnavailable } from "../db/database.js";
 import { isTemporalAway } from "./temporal-away.js";
-
-/** An answer that is an error (RFC 9457). */
-export const ProblemDocument = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().nullable(),
-    code: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string(), line: z.int().optional(), column: z.int().optional() })),
-  })
-  .meta({ id: "Problem" });
-export type ProblemDocument = z.infer<typeof ProblemDocument>;
 
 /** A request that is refused for what it is, not for what it asks. */
 export class HttpError extends Error {

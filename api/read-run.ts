@@ -1,8 +1,5 @@
-import { z } from "zod";
-import { Artifact } from "../contract/artifact.js";
-import { Comment } from "../contract/comment.js";
-import { type Run, RunWithSteps } from "../contract/run.js";
-import { Step } from "../contract/step.js";
+import type { Run } from "../contract/run.js";
+import type { WholeRun } from "../contract/whole-run.js";
 import { lastArtifacts } from "../db/artifacts.js";
 import { lastComments } from "../db/comments.js";
 import { getRun } from "../db/runs.js";
@@ -10,14 +7,6 @@ import type { ApiContext } from "./context.js";
 
 /** Comments and artifacts that a run shows of itself; their lists have them all. */
 const MOST = 100;
-
-/** A run as one GET shows it. */
-export const WholeRun = RunWithSteps.extend({
-  current_step: Step.nullable(),
-  comments: z.array(Comment),
-  artifacts: z.array(Artifact),
-});
-export type WholeRun = z.infer<typeof WholeRun>;
 
 /** @throws {NotFoundError} */
 export async function readRun(context: ApiContext, id: string): Promise<WholeRun> {

@@ -16,6 +16,7 @@ export interface Answer {
   status: number;
   body?: unknown;
   location?: string;
+  headers?: Record<string, string>;
 }
 
 /** One thing that can be asked. Its schemas check requests, and are what `/openapi.json` says. */
@@ -26,6 +27,7 @@ export interface Route {
   summary: string;
   params: z.ZodObject;
   query: z.ZodObject;
+  /** As `/openapi.json` shows it. */
   body: z.ZodType | null;
   /** By status; null for an answer without a JSON body. */
   answers: Record<number, z.ZodType | null>;
@@ -43,6 +45,8 @@ interface Definition<Params extends z.ZodObject, Query extends z.ZodObject, Body
   /** What must hold between the fields of a query. */
   refine?: [(query: z.output<Query>) => boolean, { path: string[]; message: string }];
   body?: Body;
+  /** What `/openapi.json` shows in its place, where `body` takes more forms than its schema says. */
+  shown?: z.ZodType;
   /** Other names of the body's own fields. */
   aliases?: Aliases;
   answers: Record<number, z.ZodType | null>;
@@ -88,7 +92,17 @@ export function route<
     if (answer) send(context, res, answer, answers);
   }
   const asks = method === "post" || method === "patch" || method === "put";
-  return { method, path, summary, params, query, body: asks && !media.request ? body : null, answers, media, serve };
+  return {
+    method,
+    path,
+    summary,
+    params,
+    query,
+    body: asks && !media.request ? (definition.shown ?? body) : null,
+    answers,
+    media,
+    serve,
+  };
 }
 
 /** A group's routes as a router; a path that exists answers 405, with `Allow`, to all other methods. */
@@ -136,6 +150,7 @@ function send(context: ApiContext, res: Response, answer: Answer, answers: Recor
     if (wrong) throw new Error(`The answer does not keep the contract: ${z.prettifyError(wrong)}`);
   }
   res.status(answer.status).set("Cache-Control", "no-store");
+  if (answer.headers) res.set(answer.headers);
   if (answer.location) res.location(answer.location);
   if (answer.body === undefined) res.end();
   else res.json(answer.body);

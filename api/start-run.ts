@@ -13,12 +13,14 @@ import { allProjects, createProject, findProjectByRepo, getProject } from "../db
 import { getRunState } from "../db/runs.js";
 import type { User } from "../db/tokens.js";
 import type { StartableWorkflow } from "../db/workflows.js";
+import { type FailureStrategy, withFailureStrategy } from "../definition/failure-strategy.js";
 import { faultPoint } from "../fault.js";
 import { isBranchName } from "./branch-name.js";
 import type { ApiContext } from "./context.js";
 import { anyCase, Name } from "./fields.js";
 import { isRepository } from "./git.js";
 import type { Chosen } from "./idempotency.js";
+import { contextOf, type GivenContext } from "./run-context.js";
 import { temporalDeadline } from "./temporal-away.js";
 
 /** How a run is started, besides the workflow. */
@@ -29,6 +31,8 @@ export const StartOptions = z.strictObject({
   context: JsonObject.optional(),
   workspace: anyCase(["worktree", "in_place", "clone"]).optional(),
   base_branch: z.string().refine(isBranchName, "is not the name of a branch").optional(),
+  on_failure: anyCase(["stop", "continue", "retry"]).optional(),
+  interactive: z.boolean().optional(),
 });
 
 export const startFields = {
@@ -45,11 +49,25 @@ const SPEC_LIMIT = 1_900_000;
 
 /** What a run is made of, checked: nothing was asked of Temporal yet. */
 export interface PreparedRun {
-  spec: Omit<RunSpec, "run_id" | "created_at" | "workspace">;
+  spec: Omit<RunSpec, "run_id" | "created_at" | "workspace" | "workflow_id" | "workflow_revision">;
   project: Project;
   mode: WorkspaceSpec["mode"];
   baseBranch: string | null;
 }
+
+/** What is run, before it is known as which workflow. */
+export type Startable = Pick<
+  StartableWorkflow,
+  "name" | "phases" | "timeout_ms" | "project_id" | "enabled" | "load_error" | "program"
+>;
+
+/** A run's id, and the content that it is a run of. */
+export interface RunIdentity extends Chosen {
+  workflow: Pick<StartableWorkflow, "id" | "revision">;
+}
+
+/** A start, and what comes with a definition that comes with it. */
+export type Start = StartBody & Pick<GivenContext, "variables" | "repo">;
 
 /**
  * Find and check all that a start needs.
@@ -57,19 +75,15 @@ export interface PreparedRun {
  * @throws {InvalidError} with every wrong place of the input, or where the definition itself is wrong.
  * @throws {ConflictError} `disabled`.
  */
-export async function prepareRun(
-  context: ApiContext,
-  workflow: StartableWorkflow,
-  body: StartBody,
-  user: User,
-): Promise<PreparedRun> {
+export async function prepareRun(context: ApiContext, workflow: Startable, body: Start, user: User): Promise<PreparedRun> {
   const { options = {} } = body;
-  const program = runnableProgram(workflow);
+  const program = withStrategy(runnableProgram(workflow), options.on_failure);
   if (options.parent_run_id !== undefined) await getRunState(context.db, options.parent_run_id);
   const input = await context.loader.checkInput(program, body.input ?? {});
   if (!input.ok) throw new InvalidError(`The input does not fit the workflow ${workflow.name}.`, input.problems);
 
-  const project = await projectFor(context, workflow, body);
+  const project_id = body.project_id ?? workflow.project_id ?? undefined;
+  const project = await projectFor(context, { project_id, repo: repoOf(body.input) });
   const hasGit = await isRepository(project.path);
   const mode = options.workspace ?? (hasGit ? "worktree" : "in_place");
   if (mode !== "in_place" && !hasGit) {
@@ -85,13 +99,13 @@ export async function prepareRun(
       project_id: project.id,
       project_path: project.path,
       user_id: user.id,
-      workflow_id: workflow.id,
       workflow_name: workflow.name,
-      workflow_revision: workflow.revision,
       phases: workflow.phases,
       program,
       input: input.input,
-      context: options.context ?? {},
+      context: contextOf({ ...body, context: options.context }, project, program),
+      ...(options.interactive === undefined ? {} : { interactive: options.interactive }),
+      continue_after: context.config.continueAfter,
       timeout_ms: workflow.timeout_ms,
       triggered_by: options.triggered_by ?? null,
       priority: options.priority ?? null,
@@ -101,10 +115,21 @@ export async function prepareRun(
 }
 
 /** Ask Temporal to run it, then write the row. Both are safe to repeat with the same choice. */
-export async function startRun(context: ApiContext, prepared: PreparedRun, { id, created_at }: Chosen): Promise<void> {
+export async function startRun(
+  context: ApiContext,
+  prepared: PreparedRun,
+  { id, created_at, workflow }: RunIdentity,
+): Promise<void> {
   const { project, mode, baseBranch } = prepared;
   const path = mode === "in_place" ? project.path : join(context.config.home, "worktrees", project.id, id);
-  const spec: RunSpec = { ...prepared.spec, run_id: id, created_at, workspace: { mode, path, base_branch: baseBranch } };
+  const spec: RunSpec = {
+    ...prepared.spec,
+    run_id: id,
+    workflow_id: workflow.id,
+    workflow_revision: workflow.revision,
+    created_at,
+    workspace: { mode, path, base_branch: baseBranch },
+  };
   if (Buffer.byteLength(JSON.stringify(spec)) > SPEC_LIMIT) {
     const message = `is too large: code and input together may have ${SPEC_LIMIT} bytes`;
     throw new InvalidError(`The input ${message}.`, [{ path: "input", message }]);
@@ -140,7 +165,15 @@ async function askTemporal({ temporal }: ApiContext, spec: RunSpec, project: Pro
   }
 }
 
-function runnableProgram(workflow: StartableWorkflow): Program {
+/** A plan says itself what follows a failure; what code does then is in the code. */
+function withStrategy(program: Program, strategy: FailureStrategy | undefined): Program {
+  if (strategy === undefined) return program;
+  if (program.kind === "plan") return { ...program, plan: withFailureStrategy(program.plan, strategy) };
+  const message = "is for workflows in YAML and JSON: one in TypeScript decides itself what follows a failed step";
+  throw new InvalidError(`options.on_failure ${message}.`, [{ path: "options.on_failure", message }]);
+}
+
+function runnableProgram(workflow: Startable): Program {
   if (!workflow.enabled) throw new ConflictError(`The workflow ${workflow.name} is disabled.`, "disabled");
   if (workflow.load_error) {
     const { file, message, line, column } = workflow.load_error;
@@ -153,13 +186,25 @@ function runnableProgram(workflow: StartableWorkflow): Program {
   ]);
 }
 
-/** The project that is asked for, or that there is no doubt about. */
-async function projectFor(context: ApiContext, workflow: StartableWorkflow, { project_id, input }: StartBody): Promise<Project> {
-  const { db, config } = context;
-  const id = project_id ?? workflow.project_id;
-  if (id !== null) return getProject(db, id);
+/** A repository, as a project may be found by it. */
+export interface RepoName {
+  owner: string;
+  name: string;
+}
 
-  const [byRepo, ...others] = await projectsOfRepo(context, input);
+/**
+ * The project that is asked for, or that there is no doubt about. On an empty install it is made: `scratch`.
+ *
+ * @throws {InvalidError} `project_id`, when there are several.
+ * @throws {NotFoundError}
+ */
+export async function projectFor(
+  { db, config }: ApiContext,
+  { project_id, repo }: { project_id?: string | undefined; repo?: RepoName | undefined },
+): Promise<Project> {
+  if (project_id !== undefined) return getProject(db, project_id);
+
+  const [byRepo, ...others] = repo ? await findProjectByRepo(db, repo.owner, repo.name) : [];
   if (byRepo && others.length === 0) return byRepo;
   const projects = await allProjects(db);
   const [only] = projects;
@@ -175,9 +220,9 @@ async function projectFor(context: ApiContext, workflow: StartableWorkflow, { pr
   return (await createProject(db, scratch)).project;
 }
 
-/** Projects whose repository an input names as `repo: "owner/name"`. */
-async function projectsOfRepo({ db }: ApiContext, input: StartBody["input"]): Promise<Project[]> {
+/** The repository that an input names as `repo: "owner/name"`. */
+function repoOf(input: StartBody["input"]): RepoName | undefined {
   const repo = input !== null && typeof input === "object" && !Array.isArray(input) ? input.repo : undefined;
   const [owner, name, ...rest] = typeof repo === "string" ? repo.split("/") : [];
-  return owner && name && rest.length === 0 ? findProjectByRepo(db, owner, name) : [];
+  return owner && name && rest.length === 0 ? { owner, name } : undefined;
 }

@@ -6,7 +6,7 @@ import { appendLateFact } from "../db/rebuild.js";
 import type { RunState } from "../db/runs.js";
 import type { ApiContext } from "./context.js";
 import { HttpError } from "./problem.js";
-import { isSignalLimit, temporalDeadline } from "./temporal-away.js";
+import { isMessageLimit, temporalDeadline } from "./temporal-away.js";
 
 /** Give a run something that was said or brought, then write it down. One that has ended hears nothing: its folder keeps it. */
 export async function tellRun(
@@ -30,7 +30,7 @@ export async function signalRun({ temporal }: ApiContext, runId: string, signal:
     return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
-    if (isSignalLimit(error))
+    if (isMessageLimit(error))
       throw new HttpError(429, "too_many_signals", "This run cannot be told more before it is continued.");
     throw error;
   }

@@ -18,9 +18,9 @@ export function isTemporalAway(error: unknown): boolean {
   return isTemporalAway(error.cause);
 }
 
-/** Whether Temporal takes no more signals for this run. */
-export function isSignalLimit(error: unknown): boolean {
+/** Whether Temporal takes no more signals or updates for this run. */
+export function isMessageLimit(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (isGrpcServiceError(error)) return /limit for signal|signals? limit|exceeded.*signal/i.test(error.details);
-  return isSignalLimit(error.cause);
+  if (isGrpcServiceError(error)) return /limit for signal|signals? limit|exceeded.*signal|limit.* updates/i.test(error.details);
+  return isMessageLimit(error.cause);
 }

@@ -1,6 +1,7 @@
 import type { AgentSessionRow, ToolCallRow } from "./agent-session.js";
 import type { ArtifactRow } from "./artifact.js";
 import type { StepRef, TreeRef } from "./fact.js";
+import type { JsonObject } from "./json.js";
 import type { WorkspaceSpec } from "./run-spec.js";
 
 /** What an activity must know of the run it works for. */
@@ -22,6 +23,8 @@ export interface Call<Input> {
   /** Milliseconds; 0 or absent = none. */
   timeoutMs?: number;
   idleTimeoutMs?: number;
+  /** JSON schema that the value must fit. */
+  output_schema?: JsonObject;
   input: Input;
 }
 

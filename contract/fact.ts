@@ -4,7 +4,7 @@ import type { CommentType } from "./comment.js";
 import type { Json, JsonObject } from "./json.js";
 import type { LogLevel } from "./log.js";
 import type { RunError, RunStatus, WaitingFor } from "./run.js";
-import type { RunSpec } from "./run-spec.js";
+import type { Program, RunSpec } from "./run-spec.js";
 import type { StepError, StepKind, StepStatus } from "./step.js";
 
 /** A step's identity, the same in every fact, activity and row. */
@@ -29,7 +29,7 @@ export interface TreeRef {
 }
 
 /** What is known of a run without its code. */
-export type RunHeader = Omit<RunSpec, "program"> & { program: { kind: "code"; file: string } };
+export type RunHeader = Omit<RunSpec, "program" | "continued"> & { program: { kind: Program["kind"]; file: string } };
 
 export interface CommentRow {
   id: string;
@@ -55,8 +55,12 @@ export type FactBody =
   | { type: "run.git"; branch_name?: string; commit_sha?: string; pr_url?: string }
   | { type: "run.state"; state: JsonObject }
   | { type: "run.finished"; status: RunStatus; output: Json; error: RunError | null }
+  /** The run goes on in a further Temporal execution: the last that this one tells. */
+  | { type: "run.continued" }
   | { type: "step.started"; step: StepRef; max_attempts: number; input: Json }
   | { type: "step.waiting"; step_id: string; waiting_for: WaitingFor }
+  /** `by` null: the approval's deadline has answered. The step's end follows, with the whole answer as its output. */
+  | { type: "approval.answered"; step_id: string; approved: boolean; by: string | null }
   /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died. */
   | {
       type: "step.attempt";

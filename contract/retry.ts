@@ -11,7 +11,7 @@ export interface RetryPolicy {
   /** Factor of exponential backoff. @default 2 */
   multiplier?: number;
   /** Only errors of these types are tried again; all when left out. */
-  retryableErrors?: string[];
+  retryableErrors?: string[] | undefined;
 }
 
 /** Milliseconds to wait after the given failed attempt (counted from 1). */

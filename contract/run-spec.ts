@@ -1,7 +1,22 @@
+import type { Continuation } from "./continuation.js";
 import type { Json, JsonObject } from "./json.js";
+import type { Plan } from "./plan.js";
 
-/** A run's own code: compiled CommonJS text and what belongs to it. */
-export interface Program {
+/** What a run carries out: its own code, or a plan. */
+export type Program = CodeProgram | PlanProgram;
+
+/** What YAML and JSON definitions compile to. */
+export interface PlanProgram {
+  kind: "plan";
+  plan: Plan;
+  /** The definition file, relative to the project. */
+  file: string;
+  /** sha256 of the compiled text of the functions that its steps call. Left out: they call none. */
+  activities_hash?: string;
+}
+
+/** Compiled CommonJS text and what belongs to it. */
+export interface CodeProgram {
   kind: "code";
   /** The compiled definition file (CommonJS; `longhaul`, `zod`, `@temporalio/workflow` external). */
   code: string;
@@ -23,6 +38,8 @@ export interface WorkspaceSpec {
   mode: WorkspaceMode;
   path: string;
   base_branch: string | null;
+  /** The run whose tree it is. Left out: the run itself. */
+  owner?: string;
 }
 
 /**
@@ -49,5 +66,13 @@ export interface RunSpec {
   triggered_by: string | null;
   priority: number | null;
   parent_run_id: string | null;
+  /** False: nobody is there to answer. An approval takes its default at once, or fails as `not_interactive`. @default true */
+  interactive?: boolean;
+  /** How many runs stand above this one, each started by the one before. @default 0 */
+  depth?: number;
   created_at: string;
+  /** Of a plan: events of an execution's history after which the run goes on in a further one. @default 4000 */
+  continue_after?: number;
+  /** Set when this is not the run's first execution. */
+  continued?: Continuation;
 }

@@ -20,7 +20,13 @@ export const WaitingFor = z.object({
   kind: z.enum(["approval", "event", "timer", "slot", "limit"]),
   step_id: z.string().optional(),
   message: z.string(),
+  /** When the wait began. */
+  since: Time.optional(),
   until: Time.optional(),
+  /** Name of the event. */
+  event: z.string().optional(),
+  /** Of an approval: JSON schema of the answer's fields. */
+  fields: Json.optional(),
 });
 export type WaitingFor = z.infer<typeof WaitingFor>;
 

@@ -1,5 +1,5 @@
 import type { Json } from "../contract/json.js";
-import type { Database } from "./database.js";
+import type { Connection } from "./database.js";
 import { audit } from "./schema.js";
 
 export interface AuditEntry {
@@ -12,6 +12,9 @@ export interface AuditEntry {
 }
 
 /** Write down that someone did something that leaves no other trace. */
-export async function recordAudit(db: Database, { user_id, action, subject, data = {} }: AuditEntry): Promise<void> {
+export async function recordAudit(
+  db: { orm: Pick<Connection, "insert"> },
+  { user_id, action, subject, data = {} }: AuditEntry,
+): Promise<void> {
   await db.orm.insert(audit).values({ userId: user_id, action, subject, data });
 }

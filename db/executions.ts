@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNotNull, isNull, lte, sql } from "drizzle-orm";
 import type { RunStatus } from "../contract/run.js";
 import type { Database } from "./database.js";
 import { events, executions, projects, runs, tombstones } from "./schema.js";
@@ -58,13 +58,13 @@ export async function settledAmong(db: Database, known: ReadonlyMap<string, stri
   return [...known].flatMap(([execution, runId]) => (closed.has(execution) || gone.has(runId) ? [execution] : []));
 }
 
-/** Runs of which nothing was narrated yet: their row is the API's word alone. */
-export async function unnarratedRuns(db: Database): Promise<string[]> {
+/** Runs of which nothing was narrated yet: their row is the API's word alone. With `before`, those that were accepted by then. */
+export async function unnarratedRuns(db: Database, before?: Date): Promise<string[]> {
   const rows = await db.orm
     .select({ id: runs.id })
     .from(runs)
     .leftJoin(executions, eq(executions.runId, runs.id))
-    .where(and(isNull(executions.runId), eq(runs.status, "pending")))
+    .where(and(isNull(executions.runId), eq(runs.status, "pending"), before && lte(runs.createdAt, before)))
     .limit(500);
   return rows.map(({ id }) => id);
 }

@@ -20,6 +20,7 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
   const { run } = rows;
   switch (fact.type) {
     case "run.created":
+    case "run.continued":
       break;
     case "run.status":
       setStatus(rows, fact);
@@ -45,6 +46,8 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
       break;
     case "step.waiting":
       waitInStep(rows, fact);
+      break;
+    case "approval.answered": // the step's end brings the answer
       break;
     case "step.attempt":
       failAttempt(rows, fact);

@@ -28,6 +28,8 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
     case "step.waiting":
       if (fact.waiting_for.kind !== "approval") return null;
       return event("workflow.approval.requested", { step_id: fact.step_id });
+    case "approval.answered":
+      return event("workflow.approval.answered", { step_id: fact.step_id, approved: fact.approved, by: fact.by });
     case "step.attempt":
       if (fact.retry_at === null) return null;
       return event("workflow.step.retrying", { step_id: fact.step_id, attempt: fact.attempt, error: { ...fact.error } });
@@ -47,6 +49,7 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
       const comment = logCommentId(fact, fact.level);
       return comment === null ? null : event("workflow.comment.created", { comment_id: comment, step_id: fact.step_id });
     }
+    case "run.continued":
     case "run.git":
     case "run.state":
     case "tool_call.recorded":

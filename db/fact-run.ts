@@ -1,4 +1,5 @@
 import type { RunHeader } from "../contract/fact.js";
+import type { Json, JsonObject } from "../contract/json.js";
 import { isFinished } from "../contract/run.js";
 import { type RunRow, type RunRows, type Told, touch } from "./fact-rows.js";
 import { executionLogPath } from "./run-folder.js";
@@ -32,10 +33,7 @@ export function newRun(header: RunHeader): RunRow {
     branchName: null,
     commitSha: null,
     prUrl: null,
-    repoOwner: null,
-    repoName: null,
-    issueNumber: null,
-    prNumber: null,
+    ...githubOf(header),
     logFilePath: executionLogPath(header.run_id),
     triggeredBy: header.triggered_by,
     priority: header.priority,
@@ -53,6 +51,27 @@ export function newRun(header: RunHeader): RunRow {
     createdAt,
     updatedAt: createdAt,
   };
+}
+
+/** What of GitHub a run is started for: its repository, and an issue or pull request that its input names by number. */
+function githubOf({ input, context }: RunHeader): Pick<RunRow, "repoOwner" | "repoName" | "issueNumber" | "prNumber"> {
+  const repo = fieldsOf(context.repo);
+  const given = fieldsOf(input);
+  return {
+    repoOwner: typeof repo.owner === "string" ? repo.owner : null,
+    repoName: typeof repo.name === "string" ? repo.name : null,
+    issueNumber: numberIn(given.issue_number),
+    prNumber: numberIn(given.pr_number),
+  };
+}
+
+function fieldsOf(value: Json | undefined): JsonObject {
+  return value !== null && typeof value === "object" && !Array.isArray(value) ? value : {};
+}
+
+/** A number that GitHub may have given, else null. */
+function numberIn(value: Json | undefined): number | null {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 2 ** 31 ? value : null;
 }
 
 /** The run goes on in a Temporal execution that was not known before: from now on it is this one's word that counts. */

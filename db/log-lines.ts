@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, inArray, lt } from "drizzle-orm";
+import { and, asc, count, desc, eq, inArray, lt, lte } from "drizzle-orm";
 import type { StepProgress } from "../contract/event.js";
 import { LogLevel, type LogLine } from "../contract/log.js";
 import type { PageQuery } from "../contract/page.js";
@@ -30,7 +30,12 @@ export async function listLogLines(db: Database, runId: string, filter: LogFilte
     .orderBy(desc(logChunks.id))
     .limit(limit)
     .offset(offset);
-  const [all] = await db.orm.select({ total: count() }).from(logChunks).where(wanted);
+  // What is written between the two questions is not counted: readers tell by the total how many of these are new to them.
+  const [newest] = offset === 0 && older === undefined ? rows : [];
+  const [all] = await db.orm
+    .select({ total: count() })
+    .from(logChunks)
+    .where(and(wanted, newest && lte(logChunks.id, newest.id)));
   return toPage(filter, { rows, total: all?.total ?? 0, placeOf: (row) => [row.id], toItem: toLine });
 }
 

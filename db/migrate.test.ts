@@ -50,6 +50,21 @@ describe("migration", () => {
     await db.orm.execute(sql`delete from mirror.migrations where hash = 'later'`);
   });
 
+  test("leaves a table called workflows as it is, which is not ours", async () => {
+    const shared = await emptyDatabase();
+    const theirs = new pg.Client({ connectionString: shared.url });
+    await theirs.connect();
+    try {
+      await theirs.query("create table public.workflows (mine int); insert into public.workflows values (7)");
+      await migrate(shared.url);
+
+      expect((await theirs.query("select * from public.workflows")).rows).toEqual([{ mine: 7 }]);
+    } finally {
+      await theirs.end();
+      await shared.drop();
+    }
+  });
+
   test("makes a dropped mirror again and leaves the rest", async () => {
     await db.orm.execute(sql`drop schema mirror cascade`);
     await recreateMirror(url);
@@ -62,6 +77,9 @@ describe("migration", () => {
 describe("views for readers", () => {
   test.each([
     ["workflow_definitions", 1],
+    ["workflows", 1],
+    ["workflow_step_definitions", 0],
+    ["workflow_dependencies", 0],
     ["workflow_runs", 1],
     ["workflow_executions", 1],
     ["workflow_steps", 4],

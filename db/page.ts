@@ -50,10 +50,18 @@ function encodeCursor(place: (string | number)[]): string {
  * @throws {InvalidError} for a cursor that none of our lists gave out.
  */
 export function momentAndId(cursor: string): { at: Date; id: string } {
-  const [at, id, ...rest] = decode(cursor);
-  const moment = typeof at === "string" ? new Date(at) : new Date(Number.NaN);
-  if (typeof id !== "string" || rest.length > 0 || Number.isNaN(moment.getTime()) || moment.toISOString() !== at) throw notOurs();
-  return { at: moment, id };
+  return momentAndIdOf(decode(cursor));
+}
+
+/**
+ * As `momentAndId`, with the score before them, for lists that searches give.
+ *
+ * @throws {InvalidError} for a cursor that none of our lists gave out.
+ */
+export function scoreMomentAndId(cursor: string): { score: number; at: Date; id: string } {
+  const [score, ...place] = decode(cursor);
+  if (typeof score !== "number" || !isInt32(score)) throw notOurs();
+  return { score, ...momentAndIdOf(place) };
 }
 
 /**
@@ -65,6 +73,17 @@ export function numberOf(cursor: string): number {
   const [number, ...rest] = decode(cursor);
   if (typeof number !== "number" || !Number.isSafeInteger(number) || rest.length > 0) throw notOurs();
   return number;
+}
+
+function momentAndIdOf([at, id, ...rest]: unknown[]): { at: Date; id: string } {
+  const moment = typeof at === "string" ? new Date(at) : new Date(Number.NaN);
+  if (typeof id !== "string" || rest.length > 0 || Number.isNaN(moment.getTime()) || moment.toISOString() !== at) throw notOurs();
+  return { at: moment, id };
+}
+
+/** What Postgres takes as an `int`. */
+function isInt32(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 31;
 }
 
 function decode(cursor: string): unknown[] {

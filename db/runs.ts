@@ -5,12 +5,12 @@ import type { PageQuery } from "../contract/page.js";
 import type { Run, RunStatus } from "../contract/run.js";
 import type { Step } from "../contract/step.js";
 import type { Database } from "./database.js";
+import { escapeLike } from "./escape-like.js";
 import { type Listed, momentAndId, sliceOf, toPage } from "./page.js";
 import { prepared } from "./prepared.js";
 import { agentSessions, artifacts, comments, executions, projects, runs, steps, workflows } from "./schema.js";
 import { briefsById, getStep, lastSteps, stepBriefs } from "./steps.js";
 import { duration, iso, isoOrNull } from "./time.js";
-import { escapeLike } from "./workflows.js";
 
 type RunRow = typeof runs.$inferSelect;
 
@@ -19,6 +19,8 @@ export interface RunFilter extends PageQuery {
   workflow_id?: string | undefined;
   status?: RunStatus[] | undefined;
   branch?: string | undefined;
+  /** Runs that this one has started. */
+  parent_run_id?: string | undefined;
   /** Part of the run's or its workflow's name, in any case, or the run's id. */
   q?: string | undefined;
 }
@@ -46,6 +48,7 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Listed<
     filter.workflow_id === undefined ? undefined : eq(runs.workflowId, filter.workflow_id),
     filter.status === undefined ? undefined : inArray(runs.status, filter.status),
     filter.branch === undefined ? undefined : eq(runs.branchName, filter.branch),
+    filter.parent_run_id === undefined ? undefined : eq(runs.parentRunId, filter.parent_run_id),
     like === undefined ? undefined : or(ilike(runs.name, like), ilike(workflows.name, like), eq(runs.id, filter.q ?? "")),
   ];
   const older = from && or(lt(runs.createdAt, from.at), and(eq(runs.createdAt, from.at), lt(runs.id, from.id)));

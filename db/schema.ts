@@ -5,6 +5,7 @@ import {
   bigserial,
   boolean,
   check,
+  customType,
   index,
   integer,
   jsonb,
@@ -30,6 +31,12 @@ export const app = pgSchema("app");
 export const mirror = pgSchema("mirror");
 
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
+const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
+
+/** The words of a column's first 20,000 characters, in no language: marks and signs part them, so that `issue_to_pr` is three. */
+const wordsOf = (column: string) =>
+  `to_tsvector('pg_catalog.simple'::regconfig, regexp_replace(left(coalesce(${column}, ''), 20000), '[!-/:-@[-\`{-~]+', ' ', 'g'))`;
+
 const createdAt = () => moment("created_at").notNull().defaultNow();
 const updatedAt = () => moment("updated_at").notNull().defaultNow();
 
@@ -101,12 +108,25 @@ export const workflows = app.table(
     loadError: jsonb("load_error").$type<LoadError>(),
     /** Set when the file is gone and runs still name it. */
     archivedAt: moment("archived_at"),
+    /** What searches look at, the name weighing most. */
+    search: tsvector("search").generatedAlwaysAs(
+      sql.raw(
+        [
+          `setweight(${wordsOf("name || ' ' || slug")}, 'A')`,
+          `setweight(${wordsOf("tags::text")}, 'B')`,
+          `setweight(${wordsOf("author")}, 'C')`,
+          `setweight(${wordsOf("description")}, 'D')`,
+        ].join(" || "),
+      ),
+    ),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
   (t) => [
     unique("workflows_project_slug").on(t.projectId, t.slug).nullsNotDistinct(),
     index("workflows_name_active").on(t.name, t.isActive),
+    index("workflows_search").using("gin", t.search),
+    index("workflows_tags").using("gin", t.tags.op("jsonb_path_ops")),
   ],
 );
 
@@ -217,6 +237,7 @@ export const runs = mirror.table(
     index("runs_project_status").on(t.projectId, t.status),
     index("runs_current_step").on(t.currentWorkflowStepId),
     index("runs_branch").on(t.branchName),
+    index("runs_parent").on(t.parentRunId),
     index("runs_started_at").on(t.startedAt),
     index("runs_created_at").on(t.createdAt, t.id),
   ],
@@ -444,6 +465,8 @@ export const events = mirror.table(
     unique("events_run_seq").on(t.runId, t.seq),
     uniqueIndex("events_run_key").on(t.runId, t.key),
     index("events_at").on(t.at),
+    /** What a run was when: for the time it was running. */
+    index("events_status").on(t.runId, t.seq).where(sql`${t.type} = 'workflow.execution.status_changed'`),
     /** The order of the stream of all runs' events. */
     index("events_place").on(sql`(${t.xid}::xid8)`, t.id),
   ],

@@ -1,14 +1,15 @@
-import { and, count, desc, eq, ilike, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import { ConflictError, NotFoundError } from "../contract/errors.js";
 import type { Json } from "../contract/json.js";
 import type { PageQuery } from "../contract/page.js";
 import type { Program } from "../contract/run-spec.js";
 import { Dialect, type Workflow } from "../contract/workflow.js";
 import type { Database } from "./database.js";
-import { type Listed, momentAndId, numberOf, sliceOf, toPage } from "./page.js";
+import { type Listed, momentAndId, numberOf, scoreMomentAndId, sliceOf, toPage } from "./page.js";
 import { prepared } from "./prepared.js";
 import { runs, workflows, workflowVersions } from "./schema.js";
 import { iso } from "./time.js";
+import { searchFor, type WorkflowSearch } from "./workflow-search.js";
 
 type WorkflowRow = typeof workflows.$inferSelect;
 
@@ -16,8 +17,12 @@ export interface WorkflowFilter extends PageQuery {
   /** Workflows of this project and the built-in ones. */
   project_id?: string | undefined;
   is_active?: boolean | undefined;
-  /** Part of a name, slug or description, in any case. */
+  /** As `searchFor` reads it; what fits best comes first. */
   q?: string | undefined;
+  /** It has all of these. */
+  tags?: string[] | undefined;
+  author?: string | undefined;
+  dialects?: Dialect[] | undefined;
 }
 
 /** A workflow without what its runs say of it. */
@@ -36,25 +41,26 @@ export interface WorkflowVersion {
   created_at: string;
 }
 
-/** Newest first; archived ones are left out. */
+/** Newest first, or what fits the search best; archived ones are left out. */
 export async function listWorkflows(db: Database, filter: WorkflowFilter): Promise<Listed<Workflow>> {
   const { limit, offset } = sliceOf(filter);
-  const from = filter.cursor === undefined ? undefined : momentAndId(filter.cursor);
-  const like = filter.q === undefined ? undefined : `%${escapeLike(filter.q)}%`;
+  const { project_id, is_active, tags, author, dialects } = filter;
+  const search = filter.q === undefined ? null : searchFor(filter.q);
+  const score = search?.score ?? sql<number>`0`;
   const wanted: (SQL | undefined)[] = [
     isNull(workflows.archivedAt),
-    filter.project_id === undefined ? undefined : or(eq(workflows.projectId, filter.project_id), isNull(workflows.projectId)),
-    filter.is_active === undefined ? undefined : eq(workflows.isActive, filter.is_active),
-    like === undefined
-      ? undefined
-      : or(ilike(workflows.name, like), ilike(workflows.slug, like), ilike(workflows.description, like)),
+    project_id === undefined ? undefined : or(eq(workflows.projectId, project_id), isNull(workflows.projectId)),
+    is_active === undefined ? undefined : eq(workflows.isActive, is_active),
+    tags === undefined ? undefined : sql`${workflows.tags} @> ${JSON.stringify(tags)}::jsonb`,
+    author === undefined ? undefined : eq(workflows.author, author),
+    dialects === undefined ? undefined : inArray(workflows.dialect, dialects),
+    search?.hits,
   ];
-  const older = from && or(lt(workflows.createdAt, from.at), and(eq(workflows.createdAt, from.at), lt(workflows.id, from.id)));
   const rows = await db.orm
-    .select()
+    .select({ workflow: workflows, score })
     .from(workflows)
-    .where(and(...wanted, older))
-    .orderBy(desc(workflows.createdAt), desc(workflows.id))
+    .where(and(...wanted, after(filter.cursor, search)))
+    .orderBy(...(search ? [desc(score)] : []), desc(workflows.createdAt), desc(workflows.id))
     .limit(limit)
     .offset(offset);
   const [all] = await db.orm
@@ -63,14 +69,26 @@ export async function listWorkflows(db: Database, filter: WorkflowFilter): Promi
     .where(and(...wanted));
   const stats = await statsOf(
     db,
-    rows.map((row) => row.id),
+    rows.map(({ workflow }) => workflow.id),
   );
   return toPage(filter, {
     rows,
     total: all?.total ?? 0,
-    placeOf: (row) => [iso(row.createdAt), row.id],
-    toItem: (row) => ({ ...toWorkflow(row), stats: toStats(stats.get(row.id)) }),
+    placeOf: ({ workflow, score }) => [...(search ? [score] : []), iso(workflow.createdAt), workflow.id],
+    toItem: ({ workflow }) => ({ ...toWorkflow(workflow), stats: toStats(stats.get(workflow.id)) }),
   });
+}
+
+/** The rows behind a cursor's. */
+function after(cursor: string | undefined, search: WorkflowSearch | null): SQL | undefined {
+  if (cursor === undefined) return undefined;
+  const { createdAt, id } = workflows;
+  if (!search) {
+    const last = momentAndId(cursor);
+    return or(lt(createdAt, last.at), and(eq(createdAt, last.at), lt(id, last.id)));
+  }
+  const last = scoreMomentAndId(cursor);
+  return sql`(${search.score}, ${createdAt}, ${id}) < (${last.score}::int, ${iso(last.at)}::timestamptz, ${last.id}::text)`;
 }
 
 /**
@@ -137,6 +155,21 @@ export async function getDefinition(db: Database, { id, revision, type }: Workfl
     .where(and(eq(workflowVersions.workflowId, id), eq(workflowVersions.revision, revision)));
   if (!row) return null;
   return type === "json" ? JSON.parse(row.source) : row.source;
+}
+
+/**
+ * What runs of a revision carry out; null when it was never loaded.
+ *
+ * @throws {NotFoundError} when the workflow never had this revision.
+ */
+export async function getProgram(db: Database, workflowId: string, revision: number): Promise<Program | null> {
+  const [row] = await db.orm
+    .select({ program: workflowVersions.program })
+    .from(workflowVersions)
+    .where(and(eq(workflowVersions.workflowId, workflowId), eq(workflowVersions.revision, revision)));
+  if (!row) throw new NotFoundError("revision", `${revision} of the workflow ${workflowId}`);
+  // The loader wrote this column; its shape is the type's.
+  return row.program as Program | null;
 }
 
 async function candidates(db: Database, wanted: SQL | undefined): Promise<WorkflowRow[]> {
@@ -225,9 +258,4 @@ function toStats(stats: Stats | undefined): Workflow["stats"] {
     success_rate: stats && stats.finished > 0 ? stats.successful / stats.finished : null,
     average_duration_ms: stats?.average == null ? null : Math.max(0, Math.round(stats.average)),
   };
-}
-
-/** Text that `like` takes literally. */
-export function escapeLike(text: string): string {
-  return text.replace(/[\\%_]/g, (character) => `\\${character}`);
 }

@@ -2,9 +2,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import type { ActivityDeps } from "../activities/index.js";
+import { agentServer } from "../activities/tool/agent/index.js";
+import { githubServer } from "../activities/tool/github/index.js";
 import { surface } from "../api/app.js";
 import type { ApiContext } from "../api/context.js";
 import { EventType, PROGRESS } from "../contract/event.js";
+import { compile } from "../definition/compile.js";
 import { packageRoot } from "../package-root.js";
 import { testFolder } from "../test/support/stack.js";
 import { createLoader } from "../worker/load.js";
@@ -14,7 +18,7 @@ const below = (folder: string, end: string) =>
   readdirSync(join(packageRoot, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(end))
     .map((name) => `${folder}/${name}`);
-const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...below("docs", ".md")];
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", ...below("docs", ".md")];
 const sources = (folders: string[]) =>
   folders.flatMap((folder) => below(folder, ".ts")).filter((file) => !file.endsWith(".test.ts"));
 
@@ -30,7 +34,7 @@ test.each(pages)("%s links to nothing that is not there", (page) => {
 });
 
 test.each(pages)("%s names no file that is not there", (page) => {
-  const known = /^(activities|api|contract|db|definition|docs|examples|local|sdk|test|worker|workflows)\//;
+  const known = /^(activities|api|cli|contract|db|definition|docs|examples|local|sdk|test|worker|workflows)\//;
   const named = [...read(page).matchAll(/`([\w./-]+\.(?:ts|md|sql|json|yml))`/g)].map(([, path = ""]) => path);
 
   expect(named.filter((path) => known.test(path) && !existsSync(join(packageRoot, path)))).toEqual([]);
@@ -48,11 +52,48 @@ test.each(pages)("every whole workflow in %s loads", async (page) => {
   }
 });
 
+test.each(pages)("every whole definition in %s compiles", (page) => {
+  const blocks = [...read(page).matchAll(/```(yaml|json)\n([\s\S]*?)```/g)].map(([, format = "", text = ""]) => ({
+    format,
+    text,
+  }));
+  for (const { format, text } of blocks.filter((block) => /^(?: {2}")?(?:steps|stages)"?:/m.test(block.text))) {
+    const file = /^id: (.+)$/m.exec(text)?.[1];
+
+    expect(compile(text, file ? `${file}.workflow.yml` : `a.${format}`)).toMatchObject({ ok: true });
+  }
+});
+
+test("every key of a definition is in docs/definitions.md", () => {
+  const files = ["top", "step", "work", "retry-field", "json-schema", "dag", "phases", "stages", "stage", "tools"]
+    .map((name) => read(`definition/${name}.ts`))
+    .join("\n");
+  const calls = files.matchAll(
+    /\.(?:text|texts|int|number|boolean|oneOf|duration|template|anyValue|condition|list|map|need|either)\(([^()]*)/g,
+  );
+  const keys = [...calls].flatMap(([, given = ""]) => [...given.matchAll(/"(\w+)"/g)].map(([, key = ""]) => key));
+  const text = read("docs/definitions.md");
+
+  expect(new Set(keys).size).toBeGreaterThan(50);
+  expect([...new Set(keys)].filter((key) => !text.includes(`\`${key}`))).toEqual([]);
+});
+
 test("every setting is in the README, with its default", () => {
   const settings = [...read("config.ts").matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map(([, name = ""]) => name);
 
   expect(settings.length).toBeGreaterThan(10);
   expect(settings.filter((name) => !read("README.md").includes(`| \`${name}\` |`))).toEqual([]);
+});
+
+test("every command and option of the command line is in docs/cli.md", () => {
+  const text = sources(["cli"]).map(read).join("\n");
+  const commands = [...text.matchAll(/\.command\("([a-z-]+)"/g)].map(([, name = ""]) => name);
+  const options = [...text.matchAll(/ption\("(?:-\w, )?(--[a-z-]+)/g)].map(([, name = ""]) => name);
+  const page = read("docs/cli.md");
+
+  expect(commands.length).toBeGreaterThan(15);
+  expect(options.length).toBeGreaterThan(20);
+  expect([...commands, ...options].filter((name) => !new RegExp(`[ \`|]${name}[ \`|,]`).test(page))).toEqual([]);
 });
 
 test("every event is in docs/events.md", () => {
@@ -93,6 +134,24 @@ test("every word of ctx is in docs/workflows.md", () => {
   expect(words.filter((word) => !new RegExp(`\`ctx\\.${word}[\`.]`).test(text))).toEqual([]);
 });
 
+test("every built-in tool is in docs/tools.md, with its params", async () => {
+  const none = {} as ActivityDeps; // tools are only listed
+  const text = read("docs/tools.md");
+  for (const server of [githubServer({ apiUrl: "http://127.0.0.1", token: undefined }), agentServer(none)]) {
+    for (const { name, inputSchema } of await server.tools()) {
+      const row = text.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
+      const params = Object.keys(inputSchema.properties ?? {}).filter(
+        (param) => !["owner", "repo", "context", "model"].includes(param),
+      );
+
+      expect({ name, missing: params.filter((param) => !new RegExp(`\`${param}\\??\``).test(row)) }).toEqual({
+        name,
+        missing: [],
+      });
+    }
+  }
+});
+
 test("every dependency has its line among the decisions", () => {
   const { dependencies, devDependencies } = JSON.parse(read("package.json"));
   const text = read("docs/decisions/0010-dependencies.md");
@@ -112,7 +171,7 @@ test("every package that brings an install script is told not to run it", () => 
 });
 
 test("the table of folders is that of the boundary test", () => {
-  const rules = [...read("architecture.test.ts").matchAll(/^ {2}"?([\w-]+)"?: \[(.*)\],$/gm)].slice(0, 11);
+  const rules = [...read("architecture.test.ts").matchAll(/^ {2}"?([\w-]+)"?: \[(.*)\],$/gm)].slice(0, 12);
   const text = read("docs/architecture.md");
   for (const [, folder = "", list = ""] of rules) {
     const allowed = [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) =>

@@ -32,6 +32,7 @@ export function childEnvironment(config: Config, home: string, addresses: Addres
     TEMPORAL_NAMESPACE: config.temporalNamespace,
     TEMPORAL_API_KEY: config.temporalApiKey,
     TEMPORAL_TLS: config.temporalTls ? "on" : "off",
+    LONGHAUL_CONTINUE_AFTER: String(config.continueAfter),
     GITHUB_API_URL: config.githubApiUrl,
     GITHUB_TOKEN: config.githubToken,
     LONGHAUL_CLAUDE_BIN: config.claudeBin,

@@ -1,19 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { paint } from "../cli/output.js";
+import { watchRun } from "../cli/watch-run.js";
 import { readConfig } from "../config.js";
-import { isFinished, RunStatus } from "../contract/run.js";
+import { Artifact } from "../contract/artifact.js";
+import { Project } from "../contract/project.js";
+import { WholeRun } from "../contract/whole-run.js";
+import { Workflow } from "../contract/workflow.js";
 import { packageRoot } from "../package-root.js";
-import { DemoClient } from "./demo-client.js";
+import { LonghaulClient } from "../sdk/client.js";
 import { DEMO_RULES, type DemoProject, makeDemoProject } from "./demo-project.js";
-import { DemoScreen } from "./demo-screen.js";
 import { startGitHubServer } from "./github-server.js";
 import { startModelServer } from "./model-server.js";
 import { freePort } from "./ports.js";
-import { folderOutside, postgresAccount } from "./postgres-account.js";
+import { removeOutside } from "./postgres-account.js";
 import { startStack } from "./stack.js";
 import { resolveTemporal } from "./temporal.js";
 
@@ -29,21 +34,10 @@ Claude Code is real; without --live its model is a script, so that no credential
 
 const CREDENTIALS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 const WORKFLOW = "simple-sdlc";
+/** Milliseconds. */
+const NOTICED = 30_000;
 
-const Run = z.looseObject({
-  id: z.string(),
-  status: RunStatus,
-  error_message: z.string().nullable(),
-  branch_name: z.string().nullable(),
-  commit_sha: z.string().nullable(),
-  pr_url: z.string().nullable(),
-  duration_ms: z.number().nullable(),
-  output: z.unknown(),
-  temporal: z.looseObject({ url: z.string().nullable() }),
-});
 const Output = z.looseObject({ branch: z.string(), commit: z.string(), pullRequest: z.string(), testsPassed: z.boolean() });
-const Named = z.looseObject({ id: z.string(), name: z.string() });
-const Comment = z.looseObject({ id: z.string(), text: z.string() });
 
 /** What has to be undone, the latest first. */
 type Undo = (() => Promise<unknown> | unknown)[];
@@ -89,8 +83,7 @@ async function undoAll(undo: Undo): Promise<void> {
 
 async function demonstrate({ live }: { live: boolean }, undo: Undo, signal: AbortSignal): Promise<void> {
   const began = Date.now();
-  const screen = new DemoScreen(console.log, process.stdout.isTTY === true && !process.env.NO_COLOR);
-  const quiet = (text: string) => console.log(screen.paint(90, text));
+  const quiet = (text: string) => console.log(paint("gray", text));
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "longhaul-demo-")));
   undo.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
 
@@ -111,7 +104,7 @@ async function demonstrate({ live }: { live: boolean }, undo: Undo, signal: Abor
     GITHUB_API_URL: github.url,
     GITHUB_TOKEN: "demo",
   });
-  undo.push(() => removePostgres(join(home, "postgres")));
+  undo.push(() => removeOutside(join(home, "postgres")));
   const stack = await startStack(config, { log: quiet, signal });
   undo.push(() => stack.stop());
   quiet(`Everything is up after ${seconds(Date.now() - began)}.\n`);
@@ -119,9 +112,9 @@ async function demonstrate({ live }: { live: boolean }, undo: Undo, signal: Abor
   if (stack.temporalUiUrl) console.log(`Temporal   ${stack.temporalUiUrl}`);
   console.log(`Project    ${project.path}\n`);
 
-  const client = new DemoClient(stack.url, stack.token, signal);
-  const run = await deliver(client, project, screen);
-  await summarise(client, run, project, screen, { url: stack.url, token: stack.token, home: stack.home });
+  const client = new LonghaulClient(stack);
+  const run = await deliver(client, project, signal);
+  await summarise(client, run, project, { url: stack.url, token: stack.token, home: stack.home });
 }
 
 /** Point Claude Code at the script, or see that it can reach the real model. */
@@ -141,45 +134,39 @@ async function useModel(live: boolean, undo: Undo, say: (text: string) => void):
 }
 
 /** Start the run over HTTP and show it until it has finished. */
-async function deliver(client: DemoClient, { path, specFile }: DemoProject, screen: DemoScreen): Promise<z.output<typeof Run>> {
-  const { id: projectId } = await client.post("/api/projects", { path, name: "slugs" }, z.looseObject({ id: z.string() }));
-  await client.eventually(`The workflow ${WORKFLOW}`, async () => {
-    const workflows = await client.get(`/api/workflows?project_id=${projectId}`, z.array(Named));
-    return workflows.find(({ name }) => name === WORKFLOW);
-  });
-  const started = await client.post("/api/runs", { workflow: WORKFLOW, project_id: projectId, input: { specFile } }, Run);
+async function deliver(client: LonghaulClient, { path, specFile }: DemoProject, signal: AbortSignal): Promise<WholeRun> {
+  const { id: project_id } = await client.post("/api/projects", Project, { path, name: "slugs" });
+  await noticed(client, project_id, signal);
+  const started = await client.post("/api/runs", WholeRun, { workflow: WORKFLOW, project_id, input: { specFile } });
   console.log(`Run ${started.id} of ${WORKFLOW}\n`);
+  return watchRun(client, started.id, { print: console.log, signal, fromBegin: true });
+}
 
-  const shown = new Set<string>();
-  for await (const event of client.events(started.id)) {
-    screen.show(event);
-    if (event.type === "workflow.comment.created") {
-      const comments = await client.get(`/api/runs/${started.id}/comments?limit=100`, z.array(Comment));
-      for (const { id, text } of comments.toReversed()) if (!shown.has(id) && shown.add(id)) screen.comment(text);
-    }
-    const status = RunStatus.safeParse(event.data.status);
-    if (event.type === "workflow.execution.status_changed" && status.success && isFinished(status.data)) break;
+/** Until the workflow's file has been found. */
+async function noticed(client: LonghaulClient, project_id: string, signal: AbortSignal): Promise<void> {
+  for (const until = Date.now() + NOTICED; Date.now() < until; await sleep(200, undefined, { signal })) {
+    const workflows = await client.all("/api/workflows", Workflow, { project_id });
+    if (workflows.some(({ name }) => name === WORKFLOW)) return;
   }
-  return client.get(`/api/runs/${started.id}`, Run);
+  throw new Error(`The workflow ${WORKFLOW} was not found within ${NOTICED / 1000} s.`);
 }
 
 /** @throws {Error} in a sentence, when the run did not deliver what it should. */
 async function summarise(
-  client: DemoClient,
-  run: z.output<typeof Run>,
+  client: LonghaulClient,
+  run: WholeRun,
   project: DemoProject,
-  screen: DemoScreen,
   { url, token, home }: { url: string; token: string | null; home: string },
 ): Promise<void> {
   if (run.status !== "completed") throw new Error(`The run ended as ${run.status}: ${run.error_message ?? "without a reason"}`);
   const { branch, commit, pullRequest, testsPassed } = Output.parse(run.output);
   const pushed = execFileSync("git", ["-C", project.remote, "rev-parse", `refs/heads/${branch}`], { encoding: "utf8" }).trim();
   if (pushed !== commit) throw new Error(`The remote has ${pushed} on ${branch}, and the run says ${commit}.`);
-  const results = await client.get(`/api/runs/${run.id}/artifacts?limit=100`, z.array(Named));
+  const results = await client.all(`/api/runs/${run.id}/artifacts`, Artifact);
 
   const auth = token === null ? "" : ` -H "Authorization: Bearer $(cat ${home}/token)"`;
   console.log(`
-${screen.paint(32, "Delivered")}${run.duration_ms === null ? "" : ` in ${seconds(run.duration_ms)}`}
+${paint("green", "Delivered")}${run.duration_ms === null ? "" : ` in ${seconds(run.duration_ms)}`}
   branch        ${branch}
   commit        ${commit} (pushed)
   pull request  ${pullRequest}
@@ -190,13 +177,6 @@ Where to look
   the run       curl${auth} ${url}/api/runs/${run.id}
   in Temporal   ${run.temporal.url ?? "–"}
   its files     ${join(project.path, ".agent/workflows/executions", run.id)}`);
-}
-
-/** As root the database lies outside its home, where its own account can reach it. */
-function removePostgres(dataDir: string): void {
-  const account = postgresAccount();
-  const outside = account && folderOutside(account, dataDir);
-  if (outside && existsSync(outside)) rmSync(outside, { recursive: true, force: true });
 }
 
 function seconds(ms: number): string {

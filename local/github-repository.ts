@@ -19,7 +19,23 @@ export interface Issue {
   created_at: string;
   updated_at: string;
   /** Only of a pull request. */
-  pull?: { head: string; base: string; draft: boolean };
+  pull?: { head: string; base: string; draft: boolean; reviews: Review[] };
+}
+
+export interface Review {
+  id: number;
+  body: string;
+  state: "COMMENTED" | "APPROVED" | "CHANGES_REQUESTED";
+  comments: { path: string; line: number; body: string }[];
+  submitted_at: string;
+}
+
+/** A run of a workflow of GitHub Actions, with its jobs. */
+export interface ActionsRun {
+  name: string;
+  head_branch: string;
+  conclusion: "success" | "failure";
+  jobs: { name: string; conclusion: "success" | "failure"; log: string }[];
 }
 
 /** An answer that is none of the good ones, with GitHub's status and body. */
@@ -40,11 +56,13 @@ export class Refusal extends Error {
 export class GitHubRepository {
   readonly issues: Issue[] = [];
   readonly labels = new Map<string, { name: string; color: string; description: string | null }>();
+  /** A run's id is its place here, counted from 1; a job's is 100 times that and its own place. */
+  readonly runs: ActionsRun[] = [];
   private comments = 0;
 
   constructor(
     readonly served: ServedRepository,
-    private readonly git: Git,
+    readonly git: Git,
   ) {}
 
   static async open(served: ServedRepository): Promise<GitHubRepository> {
@@ -103,7 +121,12 @@ export class GitHubRepository {
     // Last, with no waiting before it is added: of two that ask at the same time one is refused.
     const same = this.issues.some(({ state, pull }) => state === "open" && pull?.head === head && pull.base === input.base);
     if (same) throw custom(`A pull request already exists for ${owner}:${head}.`);
-    return this.add({ title: input.title, body: input.body, labels: [], pull: { head, base: input.base, draft: input.draft } });
+    return this.add({
+      title: input.title,
+      body: input.body,
+      labels: [],
+      pull: { head, base: input.base, draft: input.draft, reviews: [] },
+    });
   }
 
   add(issue: Pick<Issue, "title" | "body" | "labels"> & Partial<Pick<Issue, "pull">>): Issue {
@@ -155,7 +178,7 @@ export class GitHubRepository {
   }
 }
 
-/** As GitHub writes it: without milliseconds. */
-function moment(): string {
+/** Now, as GitHub writes it: without milliseconds. */
+export function moment(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -1,21 +1,8 @@
+import { ACTIONS_ROUTES } from "./github-actions.js";
+import { CONTENT_ROUTES, diffOf } from "./github-contents.js";
 import { type GitHubRepository, type Issue, Refusal } from "./github-repository.js";
-
-export interface ForgeRequest {
-  method: string;
-  /** What follows `/repos/<owner>/<name>/`. */
-  path: string;
-  query: URLSearchParams;
-  body: Record<string, unknown>;
-  /** The server's address. */
-  base: string;
-}
-
-export interface ForgeAnswer {
-  status: number;
-  body?: unknown;
-}
-
-type Route = (repository: GitHubRepository, request: ForgeRequest, ...parts: string[]) => Promise<ForgeAnswer> | ForgeAnswer;
+import { REVIEW_ROUTES } from "./github-reviews.js";
+import { type ForgeAnswer, type ForgeRequest, optionalText, type Route, text } from "./github-route.js";
 
 const ok = (body: unknown): ForgeAnswer => ({ status: 200, body });
 const created = (body: unknown): ForgeAnswer => ({ status: 201, body });
@@ -38,7 +25,7 @@ const ROUTES: readonly [string, RegExp, Route][] = [
   ["DELETE", /^git\/refs\/(.+)$/, deleteRef],
   ["GET", /^pulls$/, listPulls],
   ["POST", /^pulls$/, createPull],
-  ["GET", /^pulls\/(\d+)$/, (repo, { base }, number = "") => pullJson(repo, repo.issue(number, "pull"), base).then(ok)],
+  ["GET", /^pulls\/(\d+)$/, getPull],
   [
     "PATCH",
     /^pulls\/(\d+)$/,
@@ -55,11 +42,18 @@ const ROUTES: readonly [string, RegExp, Route][] = [
     /^issues\/(\d+)$/,
     (repo, { body, base }, number = "") => ok(issueJson(repo, change(repo.issue(number), body), base)),
   ],
-  ["GET", /^issues\/(\d+)\/comments$/, (repo, _, number = "") => ok(repo.issue(number).comments)],
+  [
+    "GET",
+    /^issues\/(\d+)\/comments$/,
+    (repo, { base }, number = "") => ok(repo.issue(number).comments.map((comment) => commentJson(repo, base, number, comment))),
+  ],
   [
     "POST",
     /^issues\/(\d+)\/comments$/,
-    (repo, { body }, number = "") => created(repo.comment(repo.issue(number), text(body, "body", "IssueComment"))),
+    (repo, { body, base }, number = "") => {
+      const comment = repo.comment(repo.issue(number), text(body, "body", "IssueComment"));
+      return created(commentJson(repo, base, number, comment));
+    },
   ],
   [
     "GET",
@@ -70,6 +64,9 @@ const ROUTES: readonly [string, RegExp, Route][] = [
   ["DELETE", /^issues\/(\d+)\/labels\/(.+)$/, removeLabel],
   ["GET", /^labels$/, (repo) => ok([...repo.labels.keys()].map((name) => labelJson(repo, name)))],
   ["POST", /^labels$/, createLabel],
+  ...REVIEW_ROUTES,
+  ...CONTENT_ROUTES,
+  ...ACTIONS_ROUTES,
 ];
 
 /** @throws {Refusal} what GitHub refuses; 404 for a route it does not have. */
@@ -98,6 +95,12 @@ async function listPulls(repo: GitHubRepository, { query, base }: ForgeRequest):
     ({ pull }) => pull && (!head || `${repo.served.owner}:${pull.head}` === head) && (!into || pull.base === into),
   );
   return ok(await Promise.all(wanted.map((pull) => pullJson(repo, pull, base))));
+}
+
+async function getPull(repo: GitHubRepository, { accept, base }: ForgeRequest, number = ""): Promise<ForgeAnswer> {
+  const issue = repo.issue(number, "pull");
+  if (issue.pull && accept.includes("diff")) return { status: 200, text: await diffOf(repo, issue.pull) };
+  return ok(await pullJson(repo, issue, base));
 }
 
 async function createPull(repo: GitHubRepository, { body, base }: ForgeRequest): Promise<ForgeAnswer> {
@@ -146,20 +149,6 @@ function withState(issues: readonly Issue[], query: URLSearchParams): Issue[] {
   return issues.filter((issue) => state === "all" || issue.state === state).reverse();
 }
 
-function text(body: Record<string, unknown>, field: string, resource: string): string {
-  const value = body[field];
-  if (value === undefined) throw new Refusal(422, "Validation Failed", [{ resource, field, code: "missing_field" }]);
-  if (typeof value !== "string" || value.trim() === "") {
-    throw new Refusal(422, "Validation Failed", [{ resource, field, code: "invalid" }]);
-  }
-  return value;
-}
-
-function optionalText(body: Record<string, unknown>, field: string): string | null {
-  const value = body[field];
-  return typeof value === "string" ? value : null;
-}
-
 function names(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((name) => typeof name === "string") : [];
 }
@@ -197,6 +186,10 @@ async function pullJson(repo: GitHubRepository, issue: Issue, base: string): Pro
     url: `${base}/repos/${owner}/${name}/pulls/${issue.number}`,
     html_url: `${base}/${owner}/${name}/pull/${issue.number}`,
   };
+}
+
+function commentJson({ served }: GitHubRepository, base: string, number: string, comment: Issue["comments"][number]): object {
+  return { ...comment, html_url: `${base}/${served.owner}/${served.name}/issues/${number}#issuecomment-${comment.id}` };
 }
 
 function issueJson(repo: GitHubRepository, issue: Issue, base: string): object {

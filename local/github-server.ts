@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { GitHubRepository, Refusal, type ServedRepository } from "./github-repository.js";
-import { answer, type ForgeRequest } from "./github-routes.js";
+import { type ActionsRun, GitHubRepository, Refusal, type ServedRepository } from "./github-repository.js";
+import type { ForgeRequest } from "./github-route.js";
+import { answer } from "./github-routes.js";
 
 export interface GitHubServerOptions {
   repositories: readonly ServedRepository[];
@@ -28,13 +29,16 @@ export interface GitHubServer {
   pulls(): ServedPull[];
   /** Refuse the next request, as GitHub does when it has had enough or is not well. */
   refuseNext(status: number, message: string, headers?: Record<string, string>): void;
+  /** Let a repository have had a run of GitHub Actions. @returns the run's id */
+  addRun(repository: string, run: ActionsRun): number;
   stop(): Promise<void>;
 }
 
 const BODY_BYTES = 1024 * 1024;
 
 /**
- * A GitHub of one's own, on loopback: repositories, refs, branches, pull requests, issues, labels and comments, with
+ * A GitHub of one's own, on loopback: repositories, refs, branches, files, pull requests, issues, labels, comments and
+ * runs of Actions, with
  * GitHub's routes, status codes and words of refusal. Refs are those of real bare repositories, all else is in memory.
  * A page shows each pull request at its `html_url`.
  */
@@ -68,9 +72,18 @@ export async function startGitHubServer({ repositories, token }: GitHubServerOpt
     const repository = find(parts[1], parts[2]);
     if (!repository) throw new Refusal(404, "Not Found");
     const body = await readBody(request);
-    const forge: ForgeRequest = { method: request.method ?? "GET", path: parts.slice(3).join("/"), query, body, base: url };
-    const { status, body: found } = await answer(repository, forge);
-    send(response, status, found);
+    const accept = request.headers.accept ?? "";
+    const forge: ForgeRequest = {
+      method: request.method ?? "GET",
+      path: parts.slice(3).join("/"),
+      query,
+      body,
+      base: url,
+      accept,
+    };
+    const { status, body: found, text } = await answer(repository, forge);
+    if (text === undefined) send(response, status, found);
+    else response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
   }
 
   return {
@@ -83,6 +96,10 @@ export async function startGitHubServer({ repositories, token }: GitHubServerOpt
         }),
       ),
     refuseNext: (status, message, headers = {}) => void refusals.push(new Refusal(status, message, undefined, headers)),
+    addRun(repository, run) {
+      const [owner, name] = repository.split("/");
+      return find(owner, name)?.runs.push(run) ?? 0;
+    },
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -38,13 +38,17 @@ export interface Conversation {
   cwd: string;
 }
 
+/** What Claude Code says of a call that ended with its process, or that a signal ended: the script makes it again. */
+const INTERRUPTED = /^(\[Tool call interrupted|Exit code 1(37|43)\b)/;
+
 export function readConversation(request: MessagesRequest): Conversation {
   const exchanges: Exchange[] = [];
   for (const message of request.messages) {
     if (message.role !== "user") continue;
     for (const block of blocks(message.content)) {
       if (block.type === "tool_result") {
-        exchanges.at(-1)?.results.push({ text: plain(block.content), isError: block.is_error ?? false });
+        const text = plain(block.content);
+        if (!INTERRUPTED.test(text)) exchanges.at(-1)?.results.push({ text, isError: block.is_error ?? false });
         continue;
       }
       const prompt = withoutReminders(block.text ?? "");

@@ -1,6 +1,16 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
@@ -69,6 +79,12 @@ export function placeOutside(account: Account, dataDir: string, log: (line: stri
   writeFileSync(`${note}.new`, JSON.stringify({ dataDir, folder }), { mode: 0o600 });
   renameSync(`${note}.new`, note);
   return folder;
+}
+
+/** Removes what stands in for `dataDir` outside the home: for a home that is thrown away. */
+export function removeOutside(dataDir: string): void {
+  const account = postgresAccount();
+  if (account && existsSync(dataDir)) rmSync(folderOutside(account, dataDir), { recursive: true, force: true });
 }
 
 /**

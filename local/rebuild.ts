@@ -1,16 +1,19 @@
-// `npm run rebuild`: drops the projection and makes it again, while no server runs on this home.
 import { Client, Connection } from "@temporalio/client";
 import { pino } from "pino";
-import { readConfig } from "../config.js";
+import type { Config } from "../config.js";
 import { openDatabase } from "../db/database.js";
 import { createPayloadCodec } from "../payload-codec.js";
-import { rebuild } from "../worker/rebuild.js";
+import { type RebuildReport, rebuild } from "../worker/rebuild.js";
 import { Replayer } from "../worker/replayer.js";
 import { startStack } from "./stack.js";
 
-const say = (line: string) => console.error(line);
-try {
-  const config = readConfig();
+/**
+ * Drop the projection of a home and make it again, on its own servers, while no Longhaul runs on it.
+ *
+ * @param say told one line a run, and what the servers say.
+ * @throws {Error} with the pid of the Longhaul that runs there.
+ */
+export async function rebuildHome(config: Config, say: (line: string) => void): Promise<RebuildReport> {
   const stack = await startStack(config, { worker: null, api: null, temporalUi: false, log: say });
   try {
     const connection = await Connection.connect({ address: stack.temporalAddress });
@@ -19,8 +22,7 @@ try {
     const db = openDatabase(stack.databaseUrl);
     const replayer = new Replayer({ home: stack.home, log: pino({ level: config.log }) });
     try {
-      const report = await rebuild({ db, databaseUrl: stack.databaseUrl, client, replayer, say });
-      console.log(`${report.runs} runs rebuilt, ${report.renumbered.length} with new event numbers, ${report.lost.length} not.`);
+      return await rebuild({ db, databaseUrl: stack.databaseUrl, client, replayer, say });
     } finally {
       replayer.stop();
       await Promise.all([db.close(), connection.close()]);
@@ -28,7 +30,4 @@ try {
   } finally {
     await stack.stop();
   }
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config } from "../config.js";
+import { apiUrl, type Config } from "../config.js";
 import { builtFile } from "../package-root.js";
 import { type Addresses, childEnvironment } from "./child-environment.js";
 import { accessToken, openHome } from "./home.js";
@@ -113,7 +113,7 @@ export async function startStack(config: Config, options: StackOptions = {}): Pr
     const api = begin("api", apiScript, childEnvironment(config, home.path, addresses, token));
     undo.push(async () => void (await Promise.all([worker?.stop(), api?.stop()])));
 
-    const url = `http://${reachable(config.host)}:${config.port}`;
+    const url = apiUrl({ ...config, url: undefined });
     if (api) await slowly("Waiting for the API", log, ready(url, [worker, api], signal));
     const pids = () => ({
       worker: worker?.pid(),
@@ -217,11 +217,4 @@ function scriptOf(name: "worker" | "api", given: ChildScript | null | undefined)
   const script = builtFile(`local/${name}-main.js`);
   if (!existsSync(script)) throw new Error(`${script} is missing. Run \`npm run build\` first.`);
   return { script };
-}
-
-/** A host that listens on every address is asked on loopback. */
-function reachable(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }

@@ -36,18 +36,15 @@ export interface FindTemporal {
  * @throws {Error} naming every way that was tried and what came of it.
  */
 export async function resolveTemporal(wanted: FindTemporal): Promise<string> {
-  const { setting, cacheFolder, sources = OFFICIAL, log = () => {} } = wanted;
-  if (setting !== undefined) return fromSetting(setting);
-
-  const refusals: string[] = ["LONGHAUL_TEMPORAL_BIN: not set"];
-  const onPath = await fromPath(wanted.path ?? process.env.PATH ?? "", refusals);
-  if (onPath) return onPath;
+  const { cacheFolder, sources = OFFICIAL, log = () => {} } = wanted;
+  const refusals: string[] = [];
+  const here = await findTemporal(wanted, refusals);
+  if (here) return here;
 
   const build = buildForThisMachine();
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   await removeOldScratch(cacheFolder);
-  const cached = join(cacheFolder, `temporal-${TEMPORAL_VERSION}-${build.platform}`);
-  if (await isIntact(cached, build)) return cached;
+  const cached = cachedFile(cacheFolder, build);
 
   const ways: [string, typeof downloadRelease][] = [
     [`download of ${sources.releases}`, downloadRelease],
@@ -64,6 +61,26 @@ export async function resolveTemporal(wanted: FindTemporal): Promise<string> {
   }
   throw new Error(`No Temporal server to start. Tried:\n${refusals.map((refusal) => `  - ${refusal}`).join("\n")}
 Install the Temporal CLI ${TEMPORAL_VERSION}, set LONGHAUL_TEMPORAL_BIN to its path, or set TEMPORAL_ADDRESS to a server that runs.`);
+}
+
+/**
+ * The `temporal` binary that is on this machine already; undefined when one would have to be fetched.
+ *
+ * @param refusals told what was looked at in vain.
+ * @throws {Error} when the setting names none.
+ */
+export async function findTemporal(wanted: FindTemporal, refusals: string[] = []): Promise<string | undefined> {
+  if (wanted.setting !== undefined) return fromSetting(wanted.setting);
+  refusals.push("LONGHAUL_TEMPORAL_BIN: not set");
+  const onPath = await fromPath(wanted.path ?? process.env.PATH ?? "", refusals);
+  if (onPath) return onPath;
+  const build = buildForThisMachine();
+  const cached = cachedFile(wanted.cacheFolder, build);
+  return (await isIntact(cached, build)) ? cached : undefined;
+}
+
+function cachedFile(folder: string, { platform }: TemporalBuild): string {
+  return join(folder, `temporal-${TEMPORAL_VERSION}-${platform}`);
 }
 
 function fromSetting(file: string): string {

@@ -1,8 +1,10 @@
+import type { z } from "zod";
 import type { ArtifactType, FileType } from "../contract/artifact.js";
 import type { LogLevel } from "../contract/log.js";
 import type { RetryPolicy } from "../contract/retry.js";
 import type { Agent } from "./agents.js";
 import type { ActivityFunctions } from "./define-workflow.js";
+import type { Approval, ApproveOptions, ChildOptions, WaitForEventOptions } from "./waiting.js";
 
 /** What every step may be told. */
 export interface StepOptions {
@@ -178,6 +180,16 @@ export interface WorkflowContext<Input = unknown, Activities extends ActivityFun
   /** Another name for `shell`; a text as second argument is the `cwd`. */
   exec(command: string, options?: ShellOptions | string): Promise<ExecResult>;
 
+  /**
+   * Call a tool of one of the project's tool servers (`.agent/mcp.json`) or of a built-in one, by `server.tool`. Gives its
+   * structured answer, or the JSON that its text is, or `{ text }`.
+   *
+   * @param options `timeout` is five minutes when it is left out.
+   * @throws {StepFailed} type `tool_failed` when the tool says so, `output` its answer; `tool_unknown_server`, `tool_unknown`,
+   *   `tool_invalid_params`, `tool_config_invalid` and `tool_server_failed` when nothing was called; `tool_server_lost`.
+   */
+  tool<Data = unknown>(name: string, params?: object, options?: StepOptions): Promise<Data>;
+
   readonly git: Git;
   readonly files: Files;
 
@@ -214,6 +226,33 @@ export interface WorkflowContext<Input = unknown, Activities extends ActivityFun
 
   /** Wait, for milliseconds or a text such as `"2 hours"`. Survives everything, costs nothing meanwhile. */
   sleep(duration: number | string, options?: Pick<StepOptions, "name" | "phase">): Promise<void>;
+
+  /**
+   * Ask a person, and wait for the answer as long as it takes. Who answers first decides; a rejection is an answer too:
+   * `approved` is false then. Survives everything, costs nothing meanwhile.
+   *
+   * @throws {StepFailed} type `approval_timed_out` when the deadline passes and there is no default; `not_interactive` at once, in a run that nobody attends.
+   */
+  approve<Fields extends z.ZodType = z.ZodType>(
+    name: string,
+    options: ApproveOptions<Fields>,
+  ): Promise<Approval<z.input<Fields>>>;
+
+  /**
+   * Wait for an event that is sent to the run from outside, and give its payload. One that came before counts: the earliest of
+   * this name that no step has taken. Survives everything, costs nothing meanwhile.
+   *
+   * @throws {StepFailed} type `event_timed_out` when none comes by the deadline.
+   */
+  waitForEvent<Payload = unknown>(event: string, options?: WaitForEventOptions): Promise<Payload>;
+
+  /**
+   * Run another workflow of this project, and give its output. A run of its own, that is paused, resumed and cancelled with this
+   * one. A retry is a new run.
+   *
+   * @throws {StepFailed} type `child_failed` when it does not complete; `output` is `{ run_id, status, error }`.
+   */
+  child<Output = unknown>(workflow: string, input?: unknown, options?: ChildOptions): Promise<Output>;
 
   /**
    * Do several things at once. All end before it returns; then the first failure, if any, is thrown.

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { LONGEST_MS } from "../contract/duration.js";
 import type { WorkflowContext } from "./context.js";
 
 /** A run that takes longer ends as `timed_out`: an hour of running time. */
@@ -91,8 +92,8 @@ export function defineWorkflow<Input extends z.ZodType, Activities extends Activ
   if (typeof execute !== "function") {
     throw new DefinitionError(`\`execute\` of "${name}" is missing: give an async function of ctx.`);
   }
-  if (typeof timeout !== "number" || !(timeout >= 0)) {
-    throw new DefinitionError(`\`timeout\` of "${name}" is not a number of milliseconds, 0 or more.`);
+  if (typeof timeout !== "number" || !(timeout >= 0 && timeout <= LONGEST_MS)) {
+    throw new DefinitionError(`\`timeout\` of "${name}" is not a number of milliseconds, from 0 (none) to ten years.`);
   }
   const input = definition.input ?? definition.argsSchema;
   return { ...definition, ...(input ? { input } : {}), timeout, execute };

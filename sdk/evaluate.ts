@@ -1,4 +1,4 @@
-import type { Program } from "../contract/run-spec.js";
+import type { CodeProgram } from "../contract/run-spec.js";
 import type { WorkflowDefinition } from "./define-workflow.js";
 
 /** A V8 stack counts two lines more in the text of `new Function` than there are. */
@@ -11,7 +11,7 @@ const FUNCTION_LINES = 2;
  * @throws whatever the file's top level throws.
  */
 export function evaluateProgram(
-  { code, file }: Pick<Program, "code" | "file">,
+  { code, file }: Pick<CodeProgram, "code" | "file">,
   modules: Record<string, unknown>,
 ): WorkflowDefinition {
   const require = (name: string): unknown => {
@@ -35,7 +35,7 @@ export interface Place {
 }
 
 /** Where in the author's file an error arose; null when its stack names no line of it. */
-export function placeOf(error: unknown, { file, lines, sources }: Program): Place | null {
+export function placeOf(error: unknown, { file, lines, sources }: Pick<CodeProgram, "file" | "lines" | "sources">): Place | null {
   if (!(error instanceof Error) || !error.stack) return null;
   const name = sourceName(file).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const found = new RegExp(`${name}:(\\d+)`).exec(error.stack);

@@ -19,3 +19,4 @@ export {
   type WorkflowDefinition,
 } from "./define-workflow.js";
 export { StepFailed } from "./step-failed.js";
+export type * from "./waiting.js";

@@ -36,7 +36,7 @@ beforeAll(async () => {
       loader: createLoader(),
       feed,
       logins: new Logins(TOKEN),
-      config: { home: it.config.home, host: "127.0.0.1", auth: "token", allowedHosts: [] },
+      config: { home: it.config.home, host: "127.0.0.1", auth: "token", allowedHosts: [], continueAfter: 4_000 },
       log,
       version: "0.0.0",
       namespace: it.config.temporalNamespace,

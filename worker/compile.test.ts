@@ -50,6 +50,21 @@ test("what is wrong with the body is told before what is wrong with the activiti
   await expect(compiled(wrong)).rejects.toMatchObject({ problem: { message: expect.stringContaining('"gone"'), line: 4 } });
 });
 
+test("a text that is in no file yet is compiled as if it were", async () => {
+  writeFileSync(join(root, "beside.ts"), "export const n = 1;");
+  const text = `${HEAD}import { n } from "./beside.js";\n${DEFINITION}export const activities = { here: () => n };`;
+  const given = await compile(join(root, "new.ts"), root, text);
+  expect((await compile(join(root, "no/folder/new.ts"), root, HEAD + DEFINITION)).activitiesCode).toBeNull();
+  writeFileSync(join(root, "new.ts"), text);
+
+  expect(given).toEqual(await compile(join(root, "new.ts"), root));
+  writeFileSync(join(root, "new.ts"), "export default 1;");
+  expect(await compile(join(root, "new.ts"), root, text)).toEqual(given);
+  await expect(compile(join(root, "new.ts"), root, `import fs from "node:fs";\nexport default fs;`)).rejects.toMatchObject({
+    problem: { file: "new.ts", line: 1 },
+  });
+});
+
 async function compiled(more: string) {
   const file = join(root, "w.ts");
   writeFileSync(file, HEAD + DEFINITION + more);

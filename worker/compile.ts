@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { builtinModules, createRequire, SourceMap } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, type BuildResult, build, type Metafile, type Plugin } from "esbuild";
-import type { Program } from "../contract/run-spec.js";
+import type { CodeProgram } from "../contract/run-spec.js";
 import type { LoadError } from "../contract/workflow.js";
 import { builtFile } from "../package-root.js";
 
@@ -14,7 +15,7 @@ const MAX_CODE_BYTES = 1024 * 1024;
 const PROVIDED = ["longhaul", "zod", "@temporalio/workflow"];
 
 export interface Compiled {
-  program: Omit<Program, "activities">;
+  program: Omit<CodeProgram, "activities">;
   activitiesCode: string | null;
   /** All files that it was compiled from, absolute, and a few names that are none. */
   files: string[];
@@ -34,13 +35,15 @@ export class CompileError extends Error {
  * Node. Packages are bundled in; a Node import may stand in the file as long as only `activities` use it.
  *
  * @param file absolute. @param root the project's folder: paths in errors are relative to it.
+ * @param given what is taken to stand in the file, which need not be there. @default what stands in it
  * @throws {CompileError}
  */
-export async function compile(file: string, root: string): Promise<Compiled> {
+export async function compile(file: string, root: string, given?: string): Promise<Compiled> {
   const name = relative(root, file);
-  const activities = compileActivities(file, root);
+  const source: Source = { file, root, given };
+  const activities = compileActivities(source);
   activities.catch(() => {}); // what is wrong with the body is told first
-  const body = await bundle(root, file, 'export { default } from "FILE"', {
+  const body = await bundle(source, 'export { default } from "FILE"', {
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["import", "default"],
@@ -48,7 +51,7 @@ export async function compile(file: string, root: string): Promise<Compiled> {
     sourcemap: "external",
     plugins: [unusedBuiltinsVanish],
   });
-  await refuseBuiltins(body.metafile, root);
+  await refuseBuiltins(body.metafile, source);
 
   const [map, text] = byExtension(body);
   if (text.length > MAX_CODE_BYTES) {
@@ -70,29 +73,44 @@ export async function compile(file: string, root: string): Promise<Compiled> {
   };
 }
 
-async function compileActivities(file: string, root: string): Promise<{ code: string | null; files: string[] }> {
-  const whole = await bundle(root, file, 'export * from "FILE"', { format: "esm", platform: "node", packages: "external" });
+interface Source {
+  file: string;
+  root: string;
+  given: string | undefined;
+}
+
+/**
+ * Compile a file of plain functions for Node: all that it exports.
+ *
+ * @param file absolute. @param root the project's folder.
+ * @throws {CompileError}
+ */
+export async function compileFunctions(file: string, root: string): Promise<{ code: string; files: string[] }> {
+  const result = await bundleForNode({ file, root, given: undefined }, 'export * as activities from "FILE"');
+  return { code: result.outputFiles[0]?.text ?? "", files: filesOf(result, root) };
+}
+
+async function compileActivities(source: Source): Promise<{ code: string | null; files: string[] }> {
+  const whole = await bundle(source, 'export * from "FILE"', { format: "esm", platform: "node", packages: "external" });
   const exported = Object.values(whole.metafile.outputs).flatMap((output) => output.exports);
   if (!exported.includes("activities")) return { code: null, files: [] };
 
-  const lean = await bundleActivities(file, root, packagesOutside);
-  const result = Object.values(lean.metafile.outputs).some(({ imports }) => imports.some(({ path }) => OWN.test(path)))
-    ? await bundleActivities(file, root, ownPackages)
-    : lean;
-  return { code: result.outputFiles[0]?.text ?? null, files: filesOf(result, root) };
+  const result = await bundleForNode(source, 'export { activities } from "FILE"');
+  return { code: result.outputFiles[0]?.text ?? null, files: filesOf(result, source.root) };
 }
 
-function bundleActivities(file: string, root: string, packages: Plugin): Promise<Bundle> {
-  return bundle(root, file, 'export { activities } from "FILE"', {
-    platform: "node",
-    sourcemap: "inline",
-    plugins: [packages, withoutDefinition(file)],
-  });
+/** Brings `longhaul` and `zod` only where they are used. */
+async function bundleForNode(source: Source, entry: string): Promise<Bundle> {
+  const bundled = (packages: Plugin) =>
+    bundle(source, entry, { platform: "node", sourcemap: "inline", plugins: [packages, withoutDefinition(source)] });
+  const lean = await bundled(packagesOutside);
+  const isLean = !Object.values(lean.metafile.outputs).some(({ imports }) => imports.some(({ path }) => OWN.test(path)));
+  return isLean ? lean : bundled(ownPackages);
 }
 
 type Bundle = BuildResult<{ write: false; metafile: true }>;
 
-async function bundle(root: string, file: string, entry: string, options: BuildOptions): Promise<Bundle> {
+async function bundle({ file, root, given }: Source, entry: string, options: BuildOptions): Promise<Bundle> {
   try {
     return await build({
       stdin: {
@@ -110,6 +128,7 @@ async function bundle(root: string, file: string, entry: string, options: BuildO
       logLevel: "silent",
       tsconfigRaw: { compilerOptions: { experimentalDecorators: false } },
       ...options,
+      plugins: [...(options.plugins ?? []), ...(given === undefined ? [] : [instead(file, given)])],
       write: false,
       metafile: true,
     });
@@ -162,23 +181,41 @@ const ownPackages: Plugin = {
   },
 };
 
+/** A text that stands for a file. Its folder need not be there, in which case there is nothing beside it to import. */
+function instead(file: string, contents: string): Plugin {
+  const resolveDir = folderOf(file);
+  return {
+    name: "instead",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\.\// }, ({ path, resolveDir: from }) => (resolve(from, path) === file ? { path: file } : undefined));
+      onLoad({ filter: /\.[cm]?tsx?$/ }, ({ path }) => (path === file ? { contents, resolveDir, loader: "ts" } : undefined));
+    },
+  };
+}
+
+/** The nearest folder that is there. */
+function folderOf(file: string): string {
+  const folder = dirname(file);
+  return existsSync(folder) ? folder : folderOf(folder);
+}
+
 /** The definition becomes a function that nothing calls, so that it and what it alone needs are left out. */
-function withoutDefinition(file: string): Plugin {
+function withoutDefinition({ file, given }: Source): Plugin {
   return {
     name: "without-definition",
     setup({ onLoad }) {
       onLoad({ filter: /\.[cm]?tsx?$/ }, async ({ path }) => {
         if (path !== file) return undefined;
-        const text = await readFile(file, "utf8");
+        const text = given ?? (await readFile(file, "utf8"));
         const contents = text.replace(/^export default (?=defineWorkflow\b|createWorkflow\b)/m, "const definition = () => ");
-        return { contents, loader: "ts" };
+        return { contents, loader: "ts", ...(given === undefined ? {} : { resolveDir: folderOf(file) }) };
       });
     },
   };
 }
 
 /** @throws {CompileError} naming the first line that brings one of Node's modules into the body. */
-async function refuseBuiltins(metafile: Metafile, root: string): Promise<void> {
+async function refuseBuiltins(metafile: Metafile, { file, root, given }: Source): Promise<void> {
   const [output] = Object.entries(metafile.outputs).filter(([path]) => path.endsWith(".js"));
   const used = new Set(
     output?.[1].imports.filter(({ external, path }) => external && builtins.has(path)).map(({ path }) => path),
@@ -186,7 +223,8 @@ async function refuseBuiltins(metafile: Metafile, root: string): Promise<void> {
   if (used.size === 0) return;
 
   for (const input of Object.keys(output?.[1].inputs ?? {})) {
-    const text = await readFile(join(root, input), "utf8").catch(() => "");
+    const isGiven = given !== undefined && resolve(root, input) === file;
+    const text = isGiven ? given : await readFile(join(root, input), "utf8").catch(() => "");
     for (const [i, line] of text.split("\n").entries()) {
       const found = /(?:from|import|require\()\s*["']([^"']+)["']/.exec(line)?.[1];
       if (found && used.has(found)) {
@@ -218,7 +256,7 @@ function byExtension({ outputFiles }: Bundle): [map: string, text: string] {
 }
 
 /** For each compiled line, where it came from: all that stack traces need of a source map. */
-function linesOf(map: string, text: string): Pick<Program, "sources" | "lines"> {
+function linesOf(map: string, text: string): Pick<CodeProgram, "sources" | "lines"> {
   const parsed = JSON.parse(map) as { sources: string[] };
   const sourceMap = new SourceMap(JSON.parse(map));
   const lines = text.split("\n").map((line, i): [number, number] | null => {

@@ -65,6 +65,29 @@ test("files that are there are registered, and new ones as they come", async () 
   await expect.poll(registered, SOON).toMatchObject({ b: { revision: 1, broken: false } });
 });
 
+test("workflows of stages are found in both of their folders, under the name of their file", async () => {
+  const stages = (name: string) => `name: ${name}\nstages: [plan]\nplan: { command: "true" }\n`;
+  const root = join(folder, "../../..");
+  for (const [file, text] of [
+    ["workflows/first.workflow.yml", `id: first\n${stages("First")}`],
+    [".orch/workflows/second.workflow.yml", stages("Second")],
+    ["workflows/other.workflow.yml", `id: another\n${stages("Other")}`],
+    ["workflows/no-workflow.yml", stages("None")],
+  ] as const) {
+    mkdirSync(join(root, file, ".."), { recursive: true });
+    writeFileSync(join(root, file), text);
+  }
+  await discovery.start();
+
+  const found = await registered();
+  expect(
+    Object.values(found)
+      .map(({ broken }) => broken)
+      .toSorted(),
+  ).toEqual([false, false, true]);
+  expect(found).toMatchObject({ First: { revision: 1 }, Second: { revision: 1 } });
+});
+
 test.each([
   ["at once", (file: string, text: string) => writeFileSync(file, text)],
   [
@@ -101,6 +124,41 @@ test.each([
   await expect.poll(registered, SOON).toMatchObject({ a: { id: before.a?.id, revision: 2, broken: false } });
 });
 
+test("a workflow that gets another name in its file stays the same one", async () => {
+  save("a.ts", definition("a"));
+  await discovery.start();
+  const before = await registered();
+
+  save("a.ts", definition("renamed"));
+  await expect.poll(registered, SOON).toEqual({ renamed: { ...before.a, revision: 2 } });
+});
+
+test("a disabled workflow is disabled still when its file is back after a while", async () => {
+  save("a.ts", definition("a"));
+  await discovery.start();
+  const before = await registered();
+  await db.pool.query("update app.workflows set is_active = false where id = $1", [before.a?.id]);
+
+  rmSync(join(folder, "a.ts"));
+  await expect.poll(registered, SOON).toEqual({});
+  save("a.ts", definition("a"));
+  await expect.poll(registered, SOON).toMatchObject({ a: { id: before.a?.id, revision: 1 } });
+  const { rows } = await db.pool.query("select is_active from app.workflows where id = $1", [before.a?.id]);
+  expect(rows).toEqual([{ is_active: false }]);
+});
+
+test("a change of comments alone is the same content in other words", async () => {
+  save("a.yaml", "name: a\nsteps:\n  - { id: x, type: script, command: 'true' }\n");
+  await discovery.start();
+  const before = await registered();
+  const commented = "# first\nname: a\nsteps:\n  - { id: x, type: script, command: 'true' }\n";
+  save("a.yaml", commented);
+
+  const source = async () =>
+    (await db.pool.query("select source from app.workflow_versions where workflow_id = $1", [before.a?.id])).rows;
+  await expect.poll(source, SOON).toEqual([{ source: commented }]);
+});
+
 test("what is half written a little longer is not said to be wrong, and what is wrong is", async () => {
   save("a.ts", definition("a"));
   await discovery.start();
@@ -131,6 +189,20 @@ test("a change of what a file imports is a change of it, and of no other file", 
   save("b.ts", definition("b", "return 2;"));
   await expect.poll(registered, SOON).toMatchObject({ a: { revision: 2 }, b: { revision: 2 } });
   expect(loads.filter((file) => file === "b.ts")).toHaveLength(1);
+});
+
+test("a change of the functions that a definition calls is a change of it", async () => {
+  mkdirSync(join(folder, "lib"));
+  save("lib/release.ts", "export const publish = () => 1;");
+  save("a.yaml", "name: a\nactivities: ./lib/release.ts\nsteps:\n  - { id: a, type: activity, activity: publish }\n");
+  await discovery.start();
+  expect(await registered()).toMatchObject({ a: { revision: 1, broken: false } });
+  await sleep(200);
+
+  save("lib/release.ts", "export const publish = () => 2;");
+  await expect.poll(registered, SOON).toMatchObject({ a: { revision: 2, broken: false } });
+  save("lib/release.ts", "export const announce = () => 2;");
+  await expect.poll(registered, SOON).toMatchObject({ a: { revision: 2, broken: true } });
 });
 
 test("a new file may be what an import means from now on", async () => {

@@ -9,10 +9,8 @@ import type { LoadError } from "../contract/workflow.js";
 import { type Database, isUnavailable } from "../db/database.js";
 import { allProjects } from "../db/projects.js";
 import { type FoundFile, otherFileOf, registerBroken, registerLoaded, unregisterMissing } from "../db/registry.js";
+import { DEFINITION_FOLDERS } from "../definition/places.js";
 import { LoadedFiles } from "./loaded-files.js";
-
-/** Where definition files lie, relative to a project. */
-const FOLDERS = [".agent/workflows/definitions", ".agent/workflows/templates"];
 
 /** New projects and folders are noticed this often; changes of known files at once. */
 const LOOK_MS = 1_000;
@@ -148,17 +146,21 @@ export class Discovery {
     const loaded = this.loaded.get(project.id) ?? new LoadedFiles();
     this.loaded.set(project.id, loaded);
     if (certain && this.joined.delete(project.id)) loaded.forget();
-    const paths = (await Promise.all(FOLDERS.map((folder) => filesOf(project, folder)))).flat();
+    const paths = (
+      await Promise.all(Object.entries(DEFINITION_FOLDERS).map(([folder, files]) => filesOf(project, folder, files)))
+    ).flat();
     for (const path of paths) {
       const file = join(project.path, path);
       if (await loaded.hasUnchanged(file)) continue;
       const remember = await loaded.loading(file);
       const source = await readFile(file, "utf8").catch(() => null);
       if (source === null) continue;
-      const parts = await this.register(project, { project_id: project.id, path, source }, certain);
+      const isCurrent = async () => (await readFile(file, "utf8").catch(() => null)) === source;
+      const parts = await this.register(project, { project_id: project.id, path, source, isCurrent }, certain);
       if (parts) await remember(parts);
     }
-    if (certain) await unregisterMissing(db, project.id, paths);
+    const isThere = (path: string) => exists(join(project.path, path));
+    if (certain) await unregisterMissing(db, project.id, { present: paths, isThere });
     return paths.length;
   }
 
@@ -198,16 +200,16 @@ export class Discovery {
   }
 }
 
-async function filesOf(project: Project, folder: string): Promise<string[]> {
+async function filesOf(project: Project, folder: string, files: RegExp): Promise<string[]> {
   const names = await readdir(join(project.path, folder)).catch(() => [] as string[]);
   return names
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts") && !name.endsWith(".test.ts"))
+    .filter((name) => files.test(name))
     .sort()
     .map((name) => `${folder}/${name}`);
 }
 
 async function existing(project: Project): Promise<string[]> {
-  const folders = FOLDERS.map((folder) => join(project.path, folder));
+  const folders = Object.keys(DEFINITION_FOLDERS).map((folder) => join(project.path, folder));
   const there = await Promise.all(folders.map(exists));
   return folders.filter((_, i) => there[i]);
 }

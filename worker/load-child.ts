@@ -2,33 +2,59 @@
 import * as temporal from "@temporalio/workflow";
 import * as zod from "zod";
 import type { Json } from "../contract/json.js";
-import type { Program } from "../contract/run-spec.js";
+import type { CodeProgram, PlanProgram } from "../contract/run-spec.js";
+import { compile } from "../definition/compile.js";
+import { checkBySchema } from "../definition/fit-schema.js";
 import { evaluateProgram, placeOf } from "../sdk/evaluate.js";
 import type { WorkflowDefinition } from "../sdk/index.js";
 import * as longhaul from "../sdk/index.js";
 import type { Description, LoadAnswer, LoadRequest } from "./load.js";
 import { endWithParent } from "./orphan-guard.js";
+import { warmUp } from "./warm-up.js";
 
 endWithParent();
+// The environment itself is slow to read, and the YAML library reads it for every word.
+process.env = { ...process.env };
+const stopWarmingUp = warmUp();
 let definition: WorkflowDefinition | undefined;
 
 process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {
+  stopWarmingUp();
+  process.send?.({ id }); // it has begun
   process.send?.({ id, answer: answer(request) });
 });
 process.on("disconnect", () => process.exit(0));
 
 function answer(request: LoadRequest): LoadAnswer {
-  const { program } = request;
+  switch (request.ask) {
+    case "plan":
+      return compile(request.text, request.file);
+    case "functions":
+      return namesOf(request);
+    case "describe":
+      return aboutCode(request.program, (known) => ({ ok: true, description: describe(known, request.activitiesCode) }));
+    case "check": {
+      const { program, input } = request;
+      return program.kind === "plan" ? checkByPlan(program, input) : aboutCode(program, (known) => check(known, input));
+    }
+  }
+}
+
+function aboutCode(program: Omit<CodeProgram, "activities">, say: (definition: WorkflowDefinition) => LoadAnswer): LoadAnswer {
   try {
     definition ??= evaluateProgram(program, { longhaul, zod, "@temporalio/workflow": temporal });
-    return request.ask === "describe"
-      ? { ok: true, description: describe(definition, request.activitiesCode) }
-      : check(definition, request.input);
+    return say(definition);
   } catch (error) {
-    const place = placeOf(error, { ...program, activities: [] } as Program);
+    const place = placeOf(error, program);
     const message = error instanceof Error ? error.message : String(error);
     return { ok: false, error: { message, file: place?.file ?? program.file, line: place?.line ?? null } };
   }
+}
+
+function checkByPlan({ plan }: PlanProgram, input: Json): LoadAnswer {
+  if (plan.input_schema === undefined) return { ok: true, input };
+  const checked = checkBySchema(plan.input_schema, input, "input");
+  return checked.ok ? { ok: true, input: checked.value } : checked;
 }
 
 function describe(definition: WorkflowDefinition, activitiesCode: string | null): Description {
@@ -46,6 +72,14 @@ function describe(definition: WorkflowDefinition, activitiesCode: string | null)
     timeout_ms: timeout,
     activities: activitiesCode === null ? [] : activityNames(activitiesCode),
   };
+}
+
+function namesOf({ file, code }: Extract<LoadRequest, { ask: "functions" }>): LoadAnswer {
+  try {
+    return { ok: true, names: activityNames(code) };
+  } catch (error) {
+    return { ok: false, error: { message: error instanceof Error ? error.message : String(error), file, line: null } };
+  }
 }
 
 function activityNames(code: string): string[] {

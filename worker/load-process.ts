@@ -2,13 +2,21 @@ import { type ChildProcess, fork } from "node:child_process";
 import { builtFile } from "../package-root.js";
 import type { LoadAnswer, LoadRequest } from "./load.js";
 
+/** How long a process may take to begin with what it is asked: on a busy machine that is no fault of the file. */
+const BEGIN_LIMIT_MS = 60_000;
+
+interface Asked {
+  begun: () => void;
+  settle: (answer: LoadAnswer | { gone: string }) => void;
+}
+
 /**
  * One child process that evaluates one program, the first it is asked about, without secrets, and answers about it as
  * often as it is asked. What goes wrong in it is an answer, never an exception.
  */
 export class LoadProcess {
   private readonly child: ChildProcess;
-  private readonly waiting = new Map<number, (answer: LoadAnswer | { gone: string }) => void>();
+  private readonly waiting = new Map<number, Asked>();
   private asked = 0;
   private gone: string | undefined;
 
@@ -22,12 +30,14 @@ export class LoadProcess {
     });
     const end = (message: string) => {
       this.gone ??= message;
-      for (const settle of this.waiting.values()) settle({ gone: this.gone });
+      for (const { settle } of this.waiting.values()) settle({ gone: this.gone });
       this.waiting.clear();
     };
-    this.child.on("message", ({ id, answer }: { id: number; answer: LoadAnswer }) => {
-      this.waiting.get(id)?.(answer);
+    this.child.on("message", ({ id, answer }: { id: number; answer?: LoadAnswer }) => {
+      const asked = this.waiting.get(id);
+      if (!answer) return asked?.begun();
       this.waiting.delete(id);
+      asked?.settle(answer);
     });
     this.child.once("error", (error) => end(error.message));
     this.child.once("exit", (code) => end(`The file ended its process (exit code ${code ?? "none"}) while it was evaluated.`));
@@ -43,21 +53,26 @@ export class LoadProcess {
     this.child.once("exit", act);
   }
 
+  /** @param timeLimitMs from when it has begun. */
   ask(request: LoadRequest, timeLimitMs: number): Promise<LoadAnswer> {
-    const { file } = request.program;
+    const file = "program" in request ? request.program.file : request.file;
     if (this.gone) return Promise.resolve(failure(file, this.gone));
     const id = ++this.asked;
     return new Promise((resolve) => {
-      const limit = setTimeout(() => {
-        this.gone = `The file was not evaluated within ${timeLimitMs / 1000} s. Is there a loop at its top level?`;
-        this.kill();
-      }, timeLimitMs);
-      this.waiting.set(id, (answer) => {
-        clearTimeout(limit);
-        resolve("gone" in answer ? failure(file, answer.gone) : answer);
+      let limit = this.killAfter(BEGIN_LIMIT_MS, "The process that evaluates files did not begin within");
+      this.waiting.set(id, {
+        begun: () => {
+          clearTimeout(limit);
+          const hint = "Is there a loop at its top level?";
+          limit = this.killAfter(timeLimitMs, "The file was not evaluated within", hint);
+        },
+        settle: (answer) => {
+          clearTimeout(limit);
+          resolve("gone" in answer ? failure(file, answer.gone) : answer);
+        },
       });
       this.child.send({ id, request }, (error) => {
-        if (error) this.waiting.get(id)?.({ gone: error.message });
+        if (error) this.waiting.get(id)?.settle({ gone: error.message });
       });
     });
   }
@@ -67,8 +82,11 @@ export class LoadProcess {
     if (this.child.connected) this.child.disconnect();
   }
 
-  private kill(): void {
-    this.child.kill("SIGKILL");
+  private killAfter(ms: number, what: string, hint = "Is the machine too busy?"): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.gone = `${what} ${ms / 1000} s. ${hint}`;
+      this.child.kill("SIGKILL");
+    }, ms);
   }
 }
 

@@ -24,6 +24,18 @@ test("a file that ends its process, or never ends, disturbs no other", async () 
   expect(await loaded("fine", definition('"fine"'))).toMatchObject({ ok: true, workflow: { description: "fine" } });
 });
 
+test("a text is compiled to what its file would be", async () => {
+  const text = "name: greet\nsteps:\n  - { id: greet, type: script, command: echo }\n";
+  writeFileSync(join(root, "greet.yaml"), text);
+  const ofFile = await loader.load(join(root, "greet.yaml"), root);
+
+  expect(await loader.compileText(text, "greet.yaml")).toEqual({ ok: true, workflow: ofFile.ok && ofFile.workflow });
+  expect(await loader.compileText(text.replace("id", "ident"), "greet.yaml")).toMatchObject({
+    ok: false,
+    problems: expect.arrayContaining([expect.objectContaining({ path: "steps[0].ident", line: 3 })]),
+  });
+});
+
 test("inputs are checked by the program that they are for", async () => {
   const result = await loaded(
     "input",

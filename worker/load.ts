@@ -1,12 +1,16 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { Spare } from "../activities/spare.js";
 import type { Problem } from "../contract/errors.js";
 import type { Json } from "../contract/json.js";
-import type { InputResult, Loader, LoadResult } from "../contract/loader.js";
-import type { Program } from "../contract/run-spec.js";
+import type { CompiledText, InputResult, LoadedWorkflow, Loader, LoadResult } from "../contract/loader.js";
+import type { Plan } from "../contract/plan.js";
+import type { CodeProgram, Program } from "../contract/run-spec.js";
 import type { LoadError } from "../contract/workflow.js";
+import type { CompileResult } from "../definition/compile.js";
 import { CompileError, compile } from "./compile.js";
+import { alone, loadFunctions } from "./load-functions.js";
 import { LoadProcess } from "./load-process.js";
 
 /** How long a file may take to be evaluated: it only has to describe itself. */
@@ -14,7 +18,10 @@ const TIME_LIMIT_MS = 10_000;
 
 /** What the child is asked, and what it answers. */
 export type LoadRequest =
-  | { ask: "describe"; program: Omit<Program, "activities">; activitiesCode: string | null }
+  | { ask: "describe"; program: Omit<CodeProgram, "activities">; activitiesCode: string | null }
+  | { ask: "plan"; file: string; text: string }
+  /** `code`: what `compileFunctions` gives of the file. */
+  | { ask: "functions"; file: string; code: string }
   | { ask: "check"; program: Program; input: Json };
 
 export interface Description {
@@ -30,6 +37,8 @@ export interface Description {
 
 export type LoadAnswer =
   | { ok: true; description: Description }
+  | (CompileResult & { ok: true })
+  | { ok: true; names: string[] }
   | { ok: true; input: Json }
   | { ok: false; problems: Problem[] }
   | { ok: false; error: { message: string; file: string; line: number | null } };
@@ -52,18 +61,28 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
   const kept = new Map<string, { child: LoadProcess; idle: NodeJS.Timeout }>();
 
   return {
-    async load(file, root): Promise<LoadResult> {
+    async load(file, root, text): Promise<LoadResult> {
+      if (!file.endsWith(".ts")) return loadPlan(file, root, text);
       try {
-        const { program, activitiesCode, files } = await compile(file, root);
+        const { program, activitiesCode, files } = await compile(file, root, text);
         const answer = await ask({ ask: "describe", program, activitiesCode });
         if (!answer.ok) return { ok: false, error: errorOf(answer, program.file) };
-        if (!("description" in answer)) throw new Error("A describing child answered with an input.");
+        if (!("description" in answer)) throw new Error("A child that was to describe answered something else.");
 
         const { activities, ...described } = answer.description;
         const hash = sha256(`${program.code}\0${activitiesCode ?? ""}`);
         return {
           ok: true,
-          workflow: { ...described, program: { ...program, activities }, activities_code: activitiesCode, hash },
+          workflow: {
+            ...described,
+            type: "code",
+            dialect: "typescript",
+            tags: [],
+            author: null,
+            program: { ...program, activities },
+            activities_code: activitiesCode,
+            hash,
+          },
           files,
         };
       } catch (error) {
@@ -71,6 +90,14 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
         const message = error instanceof Error ? error.message : String(error);
         return { ok: false, error: { message, file: relative(root, file), line: null, column: null } };
       }
+    },
+
+    async compileText(text, file): Promise<CompiledText> {
+      const answer = await askOnce({ ask: "plan", file, text });
+      if (answer.ok && "plan" in answer && answer.functions) return { ok: false, problems: [alone(answer.functions)] };
+      if (answer.ok && "plan" in answer) return { ok: true, workflow: plannedWorkflow(answer, file) };
+      if (answer.ok) throw new Error("A child that was to compile answered something else.");
+      return { ok: false, problems: "problems" in answer ? answer.problems : [{ path: "", message: answer.error.message }] };
     },
 
     async checkInput(program, input): Promise<InputResult> {
@@ -85,9 +112,35 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
     },
   };
 
+  async function loadPlan(path: string, root: string, given?: string): Promise<LoadResult> {
+    const file = relative(root, path);
+    const answer = await ask({ ask: "plan", file, text: given ?? (await readFile(path, "utf8")) });
+    if (!answer.ok) return { ok: false, error: errorOf(answer, file) };
+    if (!("plan" in answer)) throw new Error("A child that was to compile answered something else.");
+    const { functions } = answer;
+    if (!functions) return { ok: true, workflow: plannedWorkflow(answer, file), files: [path] };
+    const loaded = await loadFunctions(functions, { path, root, namesOf });
+    if (!loaded.ok) return loaded;
+    return { ok: true, workflow: plannedWorkflow(answer, file, loaded.code), files: [path, ...loaded.files] };
+  }
+
+  async function namesOf(file: string, code: string): Promise<string[] | LoadError> {
+    const answer = await askOnce({ ask: "functions", file, code });
+    if (!answer.ok) return errorOf(answer, file);
+    if (!("names" in answer)) throw new Error("A child that was to name functions answered something else.");
+    return answer.names;
+  }
+
+  /** Of a process that is not kept: what one text does to it is not to touch another's. */
+  async function askOnce(request: LoadRequest): Promise<LoadAnswer> {
+    const child = spare.take();
+    const answer = await child.ask(request, timeLimitMs);
+    child.release();
+    return answer;
+  }
+
   function ask(request: LoadRequest): Promise<LoadAnswer> {
-    const { file, code } = request.program;
-    const key = sha256(`${file}\0${code}`);
+    const key = keyOf(request);
     const known = kept.get(key);
     if (known) clearTimeout(known.idle);
     const child = known?.child.alive ? known.child : takeFor(key);
@@ -108,9 +161,43 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
   }
 }
 
+/** @param code compiled text of the functions that it calls */
+function plannedWorkflow(
+  { plan, dialect, version }: Extract<LoadAnswer, { plan: Plan }>,
+  file: string,
+  code?: string,
+): LoadedWorkflow {
+  const { name, description = null, version: named = null, phases, tags, author = null, timeout_ms } = plan;
+  return {
+    name,
+    description,
+    version: named,
+    phases,
+    tags,
+    author,
+    timeout_ms,
+    config: {},
+    args_schema: plan.input_schema ?? null,
+    type: file.endsWith(".json") ? "json" : "yaml",
+    dialect,
+    program: { kind: "plan", plan, file, ...(code === undefined ? {} : { activities_hash: sha256(code) }) },
+    activities_code: code ?? null,
+    hash: code === undefined ? version : sha256(`${version}\0${code}`),
+  };
+}
+
+/** What one process is kept for: code is evaluated there once. */
+function keyOf(request: LoadRequest): string {
+  if (!("program" in request)) return `plan of ${request.file}`;
+  const { program } = request;
+  return program.kind === "plan" ? `plan of ${program.file}` : sha256(`${program.file}\0${program.code}`);
+}
+
 function errorOf(answer: LoadAnswer & { ok: false }, file: string): LoadError {
   if ("error" in answer) return { ...answer.error, column: null };
-  return { message: answer.problems.map(({ message }) => message).join("; "), file, line: null, column: null };
+  const [first, ...more] = answer.problems;
+  const { message = "It cannot be read.", line = null, column = null } = first ?? {};
+  return { message, file, line, column, ...(more.length > 0 ? { problems: [...answer.problems] } : {}) };
 }
 
 function sha256(text: string): string {

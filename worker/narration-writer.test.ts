@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => close());
 
 /** A writer, and what it did: transactions begun, and facts written of each run. */
-function writing(replay: (runId: string) => Fact[] = () => []) {
+function writing(replay: (runId: string) => Fact[] | Promise<Fact[]> = () => []) {
   const written = new Map<string, number[]>();
   const onWritten = (runId: string, facts: readonly Fact[]) => {
     written.set(runId, [...(written.get(runId) ?? []), ...facts.map(({ seq }) => seq)]);
@@ -62,6 +62,20 @@ test("a run with a gap is told again by its replay, and delays nobody", async ()
   expect(await writer.flushed("run_next", "e1")).toBe(27);
   expect(await writer.flushed("run_gap", "e1")).toBe(27);
   expect((await statusOf("run_gap"))?.events).toBe((await statusOf("run_next"))?.events);
+});
+
+test("what a run tells while it is seen to alone, and nobody else tells anything, is written afterwards", async () => {
+  const whole = told.eventfulRun("run_meanwhile", "e1");
+  let answer: ((facts: Fact[]) => void) | undefined;
+  const { writer } = writing(() => new Promise((resolve) => (answer = resolve)));
+  for (const fact of whole.slice(20, 24)) writer.tell(fact);
+  await vi.waitFor(() => expect(answer).toBeDefined());
+  for (const fact of whole.slice(24)) writer.tell(fact);
+  answer?.(whole.slice(0, 20));
+  expect(await writer.flushed("run_meanwhile", "e1")).toBe(27);
+
+  for (const fact of told.eventfulRun("run_later", "e1")) writer.tell(fact);
+  expect(await writer.flushed("run_later", "e1")).toBe(27);
 });
 
 test("a run that somebody holds waits alone", { timeout: 60_000 }, async () => {

@@ -61,7 +61,7 @@ export class NarrationWriter {
   private stopped = false;
   private lastTold = 0;
   private lastWritten = 0;
-  private writing: Promise<void> | undefined;
+  private isWriting = false;
   /** Someone waits for what was told: no more waiting for further facts. */
   private hurried = false;
   /** Ends the wait for more facts. */
@@ -102,7 +102,7 @@ export class NarrationWriter {
     queue.facts.push(fact);
     queue.lastTold = Date.now();
     this.lastTold = queue.lastTold;
-    this.writing ??= this.write();
+    this.wake();
   }
 
   /**
@@ -127,14 +127,25 @@ export class NarrationWriter {
     for (const queue of this.queues.values()) release(queue);
   }
 
+  /** Begin to write, unless that is under way or nothing can be written: it is called again when that changes. */
+  private wake(): void {
+    if (this.isWriting || !this.hasWork()) return;
+    this.isWriting = true;
+    void this.write();
+  }
+
+  private hasWork(): boolean {
+    return !this.stopped && [...this.queues.values()].some(isReady);
+  }
+
   private async write(): Promise<void> {
-    while (!this.stopped && [...this.queues.values()].some(isReady)) {
+    while (this.hasWork()) {
       await this.gather();
       this.hurried = false;
       await this.writeTogether(this.take());
       this.lastWritten = Date.now();
     }
-    this.writing = undefined;
+    this.isWriting = false;
   }
 
   private hurry(): void {
@@ -217,7 +228,7 @@ export class NarrationWriter {
     queue.told = told;
     queue.busy = false;
     release(queue);
-    if (queue.facts.length > 0) this.writing ??= this.write();
+    this.wake();
   }
 
   private tellingRuns(): number {

@@ -11,7 +11,7 @@ import { allProjects } from "../db/projects.js";
 import { readLateFacts, readStepOutput, rebuildRun } from "../db/rebuild.js";
 import { parseLines, readRunFile, runFolder } from "../db/run-folder.js";
 import { type History, ReplayError, type Replayer } from "./replayer.js";
-import { endingOf } from "./settle.js";
+import { endingOf, isLastWord } from "./settle.js";
 
 export interface RebuildDeps {
   db: Database;
@@ -114,8 +114,7 @@ async function fromTemporal({ client, replayer, say }: RebuildDeps, runId: strin
       const facts = await replayer.facts(runId, history);
       executions.push({ execution, facts });
       const ended = status !== "RUNNING" && status !== "PAUSED";
-      settled =
-        ended && !facts.some(({ type }) => type === "run.finished") ? { execution, ...endingOf(history, status) } : undefined;
+      settled = ended && !facts.some(isLastWord) ? { execution, ...endingOf(history, status) } : undefined;
     } catch (error) {
       if (!(error instanceof ReplayError)) throw error;
       say(`${runId}: ${error.message}`);

@@ -12,6 +12,9 @@ const TASK_FAILURES = 3;
 /** Closed runs are settled when no run is busy, and at the latest after this time. */
 const SETTLE_WITHIN_MS = 30_000;
 
+/** A run that was accepted within this time is about to begin, and need not be looked at. */
+const ACCEPTED_MS = 3_000;
+
 interface ReconcilerDeps extends SettleDeps {
   namespace: string;
   /** Whether no run is busy. */
@@ -81,7 +84,8 @@ export class Reconciler {
     for (const { runId, execution } of await unsettledExecutions(db, { finished: false })) {
       if (!this.deps.isTelling(runId, execution)) await this.attempt(runId, () => this.look(runId, execution));
     }
-    for (const runId of await unnarratedRuns(db)) await this.attempt(runId, () => this.look(runId, undefined));
+    const accepted = new Date(Date.now() - ACCEPTED_MS);
+    for (const runId of await unnarratedRuns(db, accepted)) await this.attempt(runId, () => this.look(runId, undefined));
   }
 
   private async attempt(runId: string, act: () => Promise<void>): Promise<void> {

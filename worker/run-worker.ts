@@ -17,9 +17,11 @@ import { projectPathOf, settledAmong, unnarratedRuns, unsettledExecutions } from
 import { keepMissingOutput } from "../db/missing-output.js";
 import { activitiesCodeOf } from "../db/registry.js";
 import { removeUnfinished } from "../db/run-folder.js";
+import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
 import { closeGate } from "./close-gate.js";
+import { createLoader } from "./load.js";
 import { NarrationWriter } from "./narration-writer.js";
 import { Reconciler } from "./reconcile.js";
 import { Replayer } from "./replayer.js";
@@ -82,6 +84,8 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),
     loadCode: (hash) => activitiesCodeOf(db, hash),
+    findWorkflow: (name, projectId) => findWorkflow(db, name, projectId),
+    checkInput: createLoader().checkInput,
     closeGate: (final, signal) => closeGate(writer, final, signal),
   });
 

@@ -34,13 +34,15 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
 
   const history = await handle.fetchHistory();
   const facts = isGivenUp(history) ? null : await replayed(deps, runId, history);
-  const all = [...(await earlier(deps, runId, execution)), ...(facts ? [{ execution, facts }] : [])];
-  const silent = !facts?.some(({ type }) => type === "run.finished");
+  const before = await earlier(deps, runId, execution);
+  const all = [...before, ...(facts ? [{ execution, facts }] : [])];
+  const silent = !facts?.some(isLastWord);
   const ending = silent ? { execution, ...endingOf(history, status.name) } : null;
 
   if (ending) await sweepRun(runId); // no close gate has seen to it that nothing is left running
   const project = await projectPathOf(db, runId);
-  if (project) await archive(project, runId, { history, facts: all.flatMap((told) => told.facts), ending });
+  const part = facts?.at(-1)?.type === "run.continued" ? before.length + 1 : null;
+  if (project) await archive(project, runId, { history, part, facts: all.flatMap((told) => told.facts), ending });
   if (ending) await settleRun(db, runId, execution, ending);
   const differing = await correctRun(db, runId, all);
   if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
@@ -49,13 +51,21 @@ export async function settle(deps: SettleDeps, runId: string, execution: string)
   await markSettled(db, runId, execution);
 }
 
-/** What `rebuild` needs when Temporal has forgotten the run. Facts of all its executions are in one file, in order. */
+/** Whether an execution that tells this has come to its end in order. */
+export function isLastWord({ type }: Fact): boolean {
+  return type === "run.finished" || type === "run.continued";
+}
+
+/**
+ * What `rebuild` needs when Temporal has forgotten the run. Facts of all its executions are in one file, in order; histories are
+ * `history.json` and, of those that the run did not end in, `history.1.json` and on.
+ */
 async function archive(
   project: string,
   runId: string,
-  { history, facts, ending }: { history: History; facts: Fact[]; ending: object | null },
+  { history, part, facts, ending }: { history: History; part: number | null; facts: Fact[]; ending: object | null },
 ): Promise<void> {
-  await writeRunFile(project, runId, "history.json", historyText(history));
+  await writeRunFile(project, runId, part === null ? "history.json" : `history.${part}.json`, historyText(history));
   await writeRunFile(project, runId, "facts.jsonl", facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""));
   if (ending) await writeRunFile(project, runId, "ending.json", JSON.stringify(ending));
 }

@@ -1,7 +1,16 @@
 import type { Call, Outcome } from "../contract/activity.js";
+import type { JsonObject } from "../contract/json.js";
 import type { StepOptions } from "../sdk/context.js";
 import type { Engine, Place } from "./engine.js";
 import { activitiesFor } from "./proxies.js";
+
+/** What a step may be told by a plan besides. */
+export interface DoOptions extends StepOptions {
+  /** JSON schema that the step's value must fit. */
+  outputSchema?: JsonObject;
+  /** What the step's bar says on Temporal's page after its key, instead of what it does. */
+  summary?: string;
+}
 
 /** What an activity's bar says on Temporal's page: the step it works for, and on what. */
 export function label({ step }: Place, detail: string): string {
@@ -12,22 +21,22 @@ export function label({ step }: Place, detail: string): string {
 export async function onTree<Value>(
   engine: Engine,
   place: Place,
-  options: StepOptions,
+  options: DoOptions,
   detail: string,
   act: (activities: ReturnType<typeof activitiesFor>, call: <Input>(input: Input) => Call<Input>) => Promise<Outcome<Value>>,
 ): Promise<Outcome<Value>> {
   await engine.workspace();
-  return act(activitiesFor(label(place, detail), options), (input) => call(engine, place, options, input));
+  return act(activitiesFor(label(place, options.summary ?? detail), options), (input) => call(engine, place, options, input));
 }
 
 /** The argument of an activity that works for this step's try. */
-export function call<Input>(engine: Engine, { step, attempt, lost }: Place, options: StepOptions, input: Input): Call<Input> {
+export function call<Input>(engine: Engine, { step, attempt, lost }: Place, options: DoOptions, input: Input): Call<Input> {
   return {
     run: engine.run,
     step,
     attempt: attempt + lost,
     ...(options.retry === false ? { noRetry: true } : {}),
-    ...defined({ timeoutMs: options.timeout, idleTimeoutMs: options.idleTimeout }),
+    ...defined({ timeoutMs: options.timeout, idleTimeoutMs: options.idleTimeout, output_schema: options.outputSchema }),
     input,
   };
 }

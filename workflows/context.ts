@@ -1,8 +1,7 @@
-import { msToNumber } from "@temporalio/common/lib/time.js";
-import { sleep } from "@temporalio/workflow";
 import type { Json, JsonObject } from "../contract/json.js";
 import type { LogLevel } from "../contract/log.js";
 import { LOG_LEVELS } from "../contract/log-level.js";
+import type { CodeProgram, RunSpec } from "../contract/run-spec.js";
 import type { Agent } from "../sdk/agents.js";
 import type {
   AgentOptions,
@@ -19,12 +18,19 @@ import type {
   WorkflowContext,
 } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
+import { activityStep } from "./activity-step.js";
+import { agentStep } from "./agent-step.js";
+import { asJson } from "./as-json.js";
 import { call, defined, label, onTree } from "./call.js";
 import { filesContext } from "./context-files.js";
 import { gitContext } from "./context-git.js";
-import type { Engine, StepPlan } from "./engine.js";
+import { waitingContext } from "./context-waiting.js";
+import type { Engine } from "./engine.js";
+import { nap } from "./nap.js";
 import { activitiesFor } from "./proxies.js";
+import { shellStep } from "./shell-step.js";
 import { timed, within } from "./timed.js";
+import { callTool } from "./tool-step.js";
 
 /** Any context: what a workflow of unknown types is handed. */
 // biome-ignore lint/suspicious/noExplicitAny: the file's own types are known to its author's compiler alone
@@ -34,16 +40,8 @@ export type AnyContext = WorkflowContext<any, any>;
 export function createContext(engine: Engine): AnyContext {
   const { spec } = engine;
 
-  const shell = (command: string, options: ShellOptions = {}): Promise<ExecResult> => {
-    const { cwd, env, allowFailure, ...rest } = options;
-    const key = options.name ?? keyOf(command);
-    const input = { command, ...defined({ cwd, allowFailure }), ...(env ? { env: Object.keys(env) } : {}) };
-    return engine.step({ kind: "shell", key, options: rest, input }, (place) =>
-      onTree(engine, place, rest, command, (activities, call) =>
-        activities.shell(call({ command, ...defined({ cwd, env, allowFailure }) })),
-      ),
-    );
-  };
+  const shell = (command: string, options: ShellOptions = {}): Promise<ExecResult> =>
+    shellStep(engine, options.name ?? keyOf(command), command, options);
 
   function agent(
     name: string,
@@ -53,23 +51,9 @@ export function createContext(engine: Engine): AnyContext {
   ): Promise<AgentResult> {
     if (typeof second === "object" && "prompt" in second) {
       const { prompt: text, provider = "claude", ...rest } = second;
-      return agentStep(name, provider, text, rest);
+      return agentStep(engine, name, provider, text, rest);
     }
-    return agentStep(name, typeof second === "string" ? second : second.provider, prompt ?? "", options);
-  }
-
-  function agentStep(key: string, provider: Agent["provider"], prompt: string, options: AgentOptions): Promise<AgentResult> {
-    const { model, permission, systemPrompt, maxTurns, env, schema, session, ...rest } = options;
-    if (provider !== "claude") {
-      throw new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; "claude" can.`);
-    }
-    const input = { prompt, ...defined({ model, permission, systemPrompt, maxTurns, schema, session }) };
-    const shown = { provider, ...input } as JsonObject; // options are JSON by their types
-    return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>
-      onTree(engine, place, rest, place.step.key === key ? provider : `${key} (${provider})`, (activities, call) =>
-        activities.agent(call({ provider, name: key, ...input, ...defined({ env }) })),
-      ),
-    );
+    return agentStep(engine, name, typeof second === "string" ? second : second.provider, prompt ?? "", options);
   }
 
   function run<T>(name: string, fn: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
@@ -105,7 +89,7 @@ export function createContext(engine: Engine): AnyContext {
         const { model, permission, systemPrompt, maxTurns, env, schema, session } = config;
         const more = defined({ model, permission, systemPrompt, maxTurns, env, schema, session });
         const provider = typeof chosen === "string" ? chosen : chosen.provider;
-        return agentStep(id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
+        return agentStep(engine, id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
       }
       case "script": {
         const { cwd, env, allowFailure } = config;
@@ -134,14 +118,11 @@ export function createContext(engine: Engine): AnyContext {
   }
 
   function activity(name: string, args: unknown[], options: StepOptions = {}): Promise<unknown> {
-    const hash = spec.program.activities_hash;
-    if (hash === null || !spec.program.activities.includes(name)) {
+    const { activities_hash: hash, activities } = codeOf(spec);
+    if (hash === null || !activities.includes(name)) {
       throw new StepFailed(name, "unknown_activity", `${spec.program.file} exports no activity "${name}".`);
     }
-    const given = asJson(args, name) as Json[];
-    return engine.step({ kind: "activity", key: name, options, input: given }, (place) =>
-      activitiesFor(label(place, name), options).userActivity(call(engine, place, options, { hash, name, args: given })),
-    );
+    return activityStep(engine, name, { hash, name, args: asJson(args, name) as Json[] }, options);
   }
 
   async function parallel(branches: Branch<unknown>[], { limit = Number.POSITIVE_INFINITY }: { limit?: number } = {}) {
@@ -173,6 +154,8 @@ export function createContext(engine: Engine): AnyContext {
     runCli: (name, chosen, prompt, options) => agent(name, chosen, prompt, options),
     shell,
     exec: (command, options) => shell(command, typeof options === "string" ? { cwd: options } : options),
+    tool: <Data>(name: string, params: object = {}, options?: StepOptions) =>
+      callTool(engine, name, asJson(params, name) as JsonObject, options) as Promise<Data>, // as its author says it is
     git: gitContext(engine),
     files: filesContext(engine),
     activities: new Proxy(
@@ -207,7 +190,8 @@ export function createContext(engine: Engine): AnyContext {
     checkpoint: async (label) => engine.mark(label ?? null),
     getStepResult: <Data>(id: string) => engine.result(id) as StepResult<Data> | undefined,
     log: logger(engine),
-    sleep: (duration, options) => nap(engine, duration, options),
+    sleep: (duration, options) => nap(engine, options?.name ?? "sleep", duration, options),
+    ...waitingContext(engine),
     parallel: parallel as AnyContext["parallel"], // the tuple's types are the declaration's
   };
   return ctx;
@@ -229,23 +213,6 @@ function artifact(engine: Engine, name: string, options: ArtifactOptions): Promi
   });
 }
 
-function nap(engine: Engine, duration: number | string, options: Pick<StepOptions, "name" | "phase"> = {}): Promise<void> {
-  const ms = msToNumber(duration as number); // the SDK's own texts: "2 hours"
-  const plan: StepPlan = {
-    kind: "sleep",
-    key: options.name ?? "sleep",
-    options,
-    input: { duration_ms: ms },
-    waiting: (step) => ({
-      kind: "timer",
-      step_id: step.id,
-      message: `Sleeps for ${duration}${typeof duration === "number" ? " ms" : ""}`,
-      until: new Date(Date.now() + ms).toISOString(),
-    }),
-  };
-  return engine.step(plan, ({ step }) => timed(() => sleep(ms, { summary: step.name }))).then(() => undefined);
-}
-
 function logger(engine: Engine): Log {
   const say = (level: LogLevel) => (text: string) => {
     const place = engine.place;
@@ -256,18 +223,14 @@ function logger(engine: Engine): Log {
   return Object.assign(say("info"), levels);
 }
 
-function stepOptions({ name, phase, retry, timeout, idleTimeout, if: condition }: StepOptions): StepOptions {
-  return defined({ name, phase, retry, timeout, idleTimeout, if: condition });
+/** A run that has a context has code. */
+function codeOf({ program }: RunSpec): CodeProgram {
+  if (program.kind === "code") return program;
+  throw new Error("A plan has no context.");
 }
 
-/** A copy of a value that is JSON; `undefined` becomes null. */
-function asJson(value: unknown, what: string): Json {
-  if (value === undefined) return null;
-  try {
-    return JSON.parse(JSON.stringify(value)) as Json;
-  } catch (error) {
-    throw new TypeError(`The value of ${what} cannot be kept: it is not JSON (${(error as Error).message}).`);
-  }
+function stepOptions({ name, phase, retry, timeout, idleTimeout, if: condition }: StepOptions): StepOptions {
+  return defined({ name, phase, retry, timeout, idleTimeout, if: condition });
 }
 
 /** A key from a command: "npm run test -- --watch" gives "npm-run-test". */

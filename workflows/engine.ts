@@ -1,18 +1,24 @@
 import { AsyncLocalStorage, isCancellation, sleep } from "@temporalio/workflow";
 import type { Outcome, RunRef } from "../contract/activity.js";
+import type { EngineState } from "../contract/continuation.js";
 import type { StepRef } from "../contract/fact.js";
 import type { Json, JsonObject } from "../contract/json.js";
 import { isRetryable, policyOf, retryDelay } from "../contract/retry.js";
 import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
-import type { StepError, StepKind } from "../contract/step.js";
+import type { StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
+import { Approvals } from "./approval.js";
+import { Children } from "./child.js";
 import { readFailure, type StepFailure } from "./failure.js";
 import { refuseLongHistory } from "./history-limit.js";
 import type { Life } from "./life.js";
+import { Mailbox } from "./mailbox.js";
 import type { Narrator } from "./narrator.js";
-import { activitiesFor } from "./proxies.js";
+import { Numbering } from "./numbering.js";
+import { RunTree } from "./run-tree.js";
+import { checkOptions } from "./step-options.js";
 import { type StepEnd, tellCheckpoint, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 import { untraced } from "./untraced.js";
 
@@ -23,8 +29,10 @@ export interface StepPlan {
   options: StepOptions;
   /** Shown as the step's input. */
   input: Json;
-  /** Set for a step that only waits. */
-  waiting?: (step: StepRef) => WaitingFor;
+  /** Set for a step that only waits: what for; undefined when that is there already. */
+  waiting?: (step: StepRef) => WaitingFor | undefined;
+  /** What is done has a time limit of its own: it does not count for the run's. */
+  apart?: boolean;
 }
 
 /** Where code stands: inside a step, on one of its tries. */
@@ -44,13 +52,17 @@ export type Work<Value> = (place: Place) => Promise<Outcome<Value>>;
  */
 export class Engine {
   readonly state: JsonObject = {};
+  readonly approvals: Approvals;
+  readonly mailbox: Mailbox;
+  readonly children = new Children();
+  /** Why the run does not go on in a further execution, although this one has become long. */
+  heldBack: string | undefined;
+  private readonly numbering: Numbering;
+  private readonly tree: RunTree;
   private readonly places = new AsyncLocalStorage<Place>();
-  private readonly iterations = new Map<string, number>();
   private readonly results = new Map<string, StepResult>();
   private readonly rowIds = new Map<string, string>();
   private readonly open = new Set<Promise<unknown>>();
-  private opened: Promise<void> | undefined;
-  private numbers = 0;
   private comments = 0;
   private labels = 0;
   private phase: string | null;
@@ -61,7 +73,29 @@ export class Engine {
     readonly narrator: Narrator,
     readonly life: Life,
   ) {
-    this.phase = spec.phases[0] ?? null;
+    const before = spec.continued?.engine;
+    this.phase = before ? before.phase : (spec.phases[0] ?? null);
+    this.approvals = new Approvals(spec.run_id, narrator);
+    this.mailbox = new Mailbox(before?.events);
+    this.numbering = new Numbering(spec.run_id, before);
+    this.tree = new RunTree(this.run, before?.opened ?? false);
+    if (!before) return;
+    this.comments = before.comments;
+    this.labels = before.labels;
+    this.latest = before.latest ?? undefined;
+    Object.assign(this.state, before.state);
+  }
+
+  /** All that the run's next execution needs to number and name on. */
+  handOver(): EngineState {
+    const { comments, labels, phase, latest = null, state } = this;
+    const kept = { comments, labels, phase, latest, state, opened: this.tree.isOpen, events: this.mailbox.handOver() };
+    return { ...this.numbering.handOver(), ...kept };
+  }
+
+  /** Nothing of the run is under way. */
+  get isIdle(): boolean {
+    return this.open.size === 0;
   }
 
   /** The step whose code runs now, if any. */
@@ -99,15 +133,7 @@ export class Engine {
 
   /** The run's tree; made by the first step that asks. */
   workspace(): Promise<void> {
-    if (this.opened) return this.opened;
-    const opened = activitiesFor("workspace", {})
-      .openWorkspace(this.run)
-      .then(() => undefined);
-    opened.catch(() => {
-      this.opened = undefined; // the next step that needs it tries again
-    });
-    this.opened = opened;
-    return opened;
+    return this.tree.open();
   }
 
   /**
@@ -124,16 +150,11 @@ export class Engine {
     } catch (thrown) {
       if (isCancellation(thrown)) throw thrown;
       const { error, output } = readFailure(thrown);
-      this.forgetLostTree(error);
+      this.tree.forgetWhenLost(error);
       throw new StepFailed(key, error.type, error.message, output);
     } finally {
       done();
     }
-  }
-
-  /** A tree that has vanished is opened anew by the next step or read. */
-  private forgetLostTree({ type }: StepError): void {
-    if (type === "workspace_missing") this.opened = undefined;
   }
 
   result(key: string): StepResult | undefined {
@@ -171,14 +192,17 @@ export class Engine {
   }
 
   private async numbered<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
-    const step = this.identify(plan);
-    if (plan.options.if === false) return this.skip(step, plan) as Value;
+    const { kind, key, options } = plan;
+    checkOptions(key, options);
+    // One that is stopped at the gate has no number: numbers have no gap.
+    if (options.if !== false && this.life.isPaused) await this.life.gate();
+    const step = this.numbering.next(kind, key, { name: options.name, phase: options.phase ?? this.phase });
+    if (options.if === false) return this.skip(step, plan) as Value;
 
-    if (this.life.isPaused) await this.life.gate();
-    refuseLongHistory();
+    refuseLongHistory(this.heldBack);
     this.enterPhase(step);
 
-    const policy = policyOf(plan.options.retry);
+    const policy = policyOf(options.retry);
     const tries = policy.maxAttempts ?? 1;
     this.narrator.tell({ type: "step.started", step, max_attempts: tries, input: plan.input });
     this.rowIds.set(step.key, step.id);
@@ -195,7 +219,7 @@ export class Engine {
         return outcome.value;
       } catch (thrown) {
         const failure = readFailure(thrown);
-        this.forgetLostTree(failure.error);
+        this.tree.forgetWhenLost(failure.error);
         if (failure.detail) tellLost(this.narrator, place, failure.detail);
         number = place.attempt + place.lost;
         if (isCancellation(thrown)) {
@@ -211,13 +235,14 @@ export class Engine {
   }
 
   private begin(step: StepRef, plan: StepPlan): () => void {
-    if (!plan.waiting) return this.life.busy();
-    const waiting_for = plan.waiting(step);
+    const waiting_for = plan.waiting?.(step);
+    if (!waiting_for) return this.life.busy(plan);
     this.narrator.tell({ type: "step.waiting", step_id: step.id, waiting_for });
     return this.life.waiting(step.id, waiting_for);
   }
 
   private async operation<Value>(plan: StepPlan, place: Place, work: Work<Value>): Promise<Value> {
+    checkOptions(plan.key, plan.options);
     const { step, attempt } = place;
     const say = (level: "info" | "warn", text: string) =>
       this.narrator.tell({ type: "log", level, text: `${plan.kind} ${plan.key}: ${text}`, step_id: step.id, attempt });
@@ -237,14 +262,6 @@ export class Engine {
       say("warn", error.message);
       throw new StepFailed(plan.key, error.type, error.message, output);
     }
-  }
-
-  private identify({ kind, key, options }: StepPlan): StepRef {
-    const number = ++this.numbers;
-    const iteration = (this.iterations.get(key) ?? 0) + 1;
-    this.iterations.set(key, iteration);
-    const phase = options.phase ?? this.phase;
-    return { id: `${this.spec.run_id}-${number}`, number, key, name: options.name ?? key, phase, kind, iteration };
   }
 
   private enterPhase(step: StepRef): void {

@@ -1,7 +1,7 @@
 import * as temporal from "@temporalio/workflow";
 import zod from "zod"; // all of it, see `flatZod`: a namespace would be 250 getters more for each run
-import { SIGNAL } from "../contract/messages.js";
-import type { Program } from "../contract/run-spec.js";
+import { SIGNAL, UPDATE } from "../contract/messages.js";
+import type { CodeProgram } from "../contract/run-spec.js";
 import { evaluateProgram } from "../sdk/evaluate.js";
 import type { WorkflowDefinition } from "../sdk/index.js";
 import * as longhaul from "../sdk/index.js";
@@ -16,11 +16,12 @@ const {
   ...allowed
 } = temporal;
 
+const OWN: readonly string[] = [...Object.values(SIGNAL), ...Object.values(UPDATE)];
+
 const facade = {
   ...allowed,
   setHandler(definition: { name: string }, ...rest: unknown[]) {
-    if (Object.values<string>(SIGNAL).includes(definition.name))
-      throw new Error(`"${definition.name}" is a signal of Longhaul's own.`);
+    if (OWN.includes(definition.name)) throw new Error(`"${definition.name}" is a message of Longhaul's own.`);
     return (temporal.setHandler as (...args: unknown[]) => void)(definition, ...rest); // one function for signals, queries and updates
   },
 };
@@ -29,6 +30,6 @@ const facade = {
  * A run's own definition, evaluated in the sandbox. The sandbox keeps runs deterministic; it is no border
  * against the author, who may run a shell step anyway.
  */
-export function evaluate(program: Program): WorkflowDefinition {
+export function evaluate(program: CodeProgram): WorkflowDefinition {
   return evaluateProgram(program, { longhaul, zod, "@temporalio/workflow": facade });
 }

@@ -2,12 +2,15 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  continueAsNew,
   DeterminismViolationError,
   isCancellation,
   workflowInfo,
 } from "@temporalio/workflow";
+import type { FactBody } from "../contract/fact.js";
 import type { Json } from "../contract/json.js";
 import { isUnverified } from "../contract/messages.js";
+import type { Plan } from "../contract/plan.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
 import { placeOf } from "../sdk/evaluate.js";
@@ -15,6 +18,7 @@ import { StepFailed } from "../sdk/step-failed.js";
 import { createContext } from "./context.js";
 import { Engine } from "./engine.js";
 import { evaluate } from "./evaluate.js";
+import { HandOver } from "./hand-over.js";
 import { Life } from "./life.js";
 import { listen } from "./messages.js";
 import { type Narrator, narrator } from "./narrator.js";
@@ -38,24 +42,37 @@ export async function host(spec: RunSpec): Promise<Json> {
     tell.tell({ type: "forgery.refused", what: "start" });
     throw ApplicationFailure.nonRetryable("This start was not signed by Longhaul.", "unauthorised_start");
   }
-  const { program, ...header } = spec;
+  const { program, continued, ...header } = spec;
   tell.tell({ type: "run.created", run: { ...header, program: { kind: program.kind, file: program.file } } });
 
   // The run's own scope: one of ours within it would make each promise of the worker's thread dearer by what it hands down.
   const work = CancellationScope.current();
   let timedOut = false;
-  const life = new Life(tell, spec.timeout_ms, () => {
-    timedOut = true;
-    work.cancel();
-  });
+  const life = new Life(
+    tell,
+    spec.timeout_ms,
+    () => {
+      timedOut = true;
+      work.cancel();
+    },
+    continued?.life,
+  );
   const engine = new Engine(spec, tell, life);
   listen(engine);
 
   life.start();
-  const ending = await execute(engine).then(
+  const ended = await execute(engine).then(
     (output): Ending => ({ status: "completed", output, error: null }),
-    (error: unknown) => endingOf(error, spec),
+    (error: unknown) => (error instanceof HandOver ? error : endingOf(error, spec)),
   );
+  if (ended instanceof HandOver) {
+    life.freeze();
+    await gate(tell, spec, { type: "run.continued" });
+    const continued = { engine: engine.handOver(), life: life.handOver(), plan: ended.progress };
+    if (!work.consideredCancelled) return continueAsNew<typeof host>({ ...spec, continued });
+    await ended.whenStopped();
+  }
+  const ending = ended instanceof HandOver ? STOPPED : ended;
   const cancelled = work.consideredCancelled;
   if (ending.status !== "completed") work.cancel();
   await engine.idle();
@@ -65,10 +82,17 @@ export async function host(spec: RunSpec): Promise<Json> {
 }
 
 async function execute(engine: Engine): Promise<Json> {
-  const definition = evaluate(engine.spec.program);
-  const output = await definition.execute(createContext(engine));
+  const { program } = engine.spec;
+  const output =
+    program.kind === "code" ? await evaluate(program).execute(createContext(engine)) : await carryOut(engine, program.plan);
   await engine.idle();
   return output === undefined ? null : (JSON.parse(JSON.stringify(output)) as Json);
+}
+
+/** The interpreter is evaluated for runs of plans alone: each run's context evaluates all that it loads. */
+async function carryOut(engine: Engine, plan: Plan): Promise<Json> {
+  const { interpret } = await import(/* webpackMode: "eager" */ "./interpreter.js");
+  return interpret(engine, plan);
 }
 
 /** Whatever the code threw fails the run; errors of Temporal's own must go on to Temporal. */
@@ -78,7 +102,7 @@ function endingOf(error: unknown, spec: RunSpec): Ending {
   if (error instanceof StepFailed) {
     return { status: "failed", output: null, error: { type: error.type, message: error.message, step_id: error.stepId } };
   }
-  const place = placeOf(error, spec.program);
+  const place = spec.program.kind === "code" ? placeOf(error, spec.program) : null;
   const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
   return {
     status: "failed",
@@ -86,6 +110,8 @@ function endingOf(error: unknown, spec: RunSpec): Ending {
     error: { type: name, message: place ? `${message} (${place.file}${place.line === null ? "" : `:${place.line}`})` : message },
   };
 }
+
+const STOPPED: Ending = { status: "cancelled", output: null, error: null };
 
 /** What the ending is called: a run that was stopped is not one that failed, whatever its code made of it. */
 function settle(ending: Ending, { timedOut, cancelled, spec }: { timedOut: boolean; cancelled: boolean; spec: RunSpec }): Ending {
@@ -100,13 +126,17 @@ function settle(ending: Ending, { timedOut, cancelled, spec }: { timedOut: boole
   return ending;
 }
 
-/** The run's last act: when the gate opens, all that was told is in Postgres, the ending too. */
+/** The run's last act. */
 async function close(tell: Narrator, spec: RunSpec, { status, output, error }: Ending): Promise<Json> {
-  const final = tell.next({ type: "run.finished", status, output, error });
-  await closeGate({ run: { run_id: spec.run_id, project_path: spec.project_path }, final });
-  tell.tell({ type: "run.finished", status, output, error }, final.at);
-
+  await gate(tell, spec, { type: "run.finished", status, output, error });
   if (status === "completed") return output;
   if (status === "cancelled") throw new CancelledFailure("The run was cancelled.");
   throw ApplicationFailure.nonRetryable(error?.message ?? status, error?.type ?? status);
+}
+
+/** When the gate opens, all that was told is in Postgres, the last word too. */
+async function gate(tell: Narrator, { run_id, project_path }: RunSpec, last: FactBody): Promise<void> {
+  const final = tell.next(last);
+  await closeGate({ run: { run_id, project_path }, final });
+  tell.tell(last, final.at);
 }

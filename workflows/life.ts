@@ -1,4 +1,5 @@
 import { CancellationScope, condition, isCancellation, sleep } from "@temporalio/workflow";
+import type { LifeState } from "../contract/continuation.js";
 import type { Request } from "../contract/messages.js";
 import type { RunStatus, WaitingFor } from "../contract/run.js";
 import type { Narrator } from "./narrator.js";
@@ -11,23 +12,51 @@ import type { Narrator } from "./narrator.js";
  */
 export class Life {
   private status: RunStatus = "pending";
+  private told: WaitingFor | undefined;
   private paused = false;
   private running = 0;
+  private apart = 0;
+  private frozen = false;
+  private asked: Request | null = null;
   private readonly waits = new Map<string, WaitingFor>();
   private clock: CancellationScope | undefined;
   private clockStarted = 0;
   private left: number;
 
+  /** @param before how the run's execution before this one left it. */
   constructor(
     private readonly narrator: Narrator,
     timeoutMs: number,
     private readonly onTimeout: () => void,
+    private readonly before?: LifeState,
   ) {
-    this.left = timeoutMs;
+    this.left = before?.left ?? timeoutMs;
+    this.paused = before?.paused ?? false;
   }
 
   start(): void {
+    this.status = this.before?.status ?? "pending"; // as was told
+    if (this.status === "running") this.startClock();
+    this.settle(this.before?.asked ?? undefined);
+  }
+
+  /** Tell nothing more: what is asked now is for the run's next execution to tell. */
+  freeze(): void {
+    this.frozen = true;
+    this.stopClock();
+  }
+
+  /** The run is stopped: what is still to be done waits for nobody, and is told here. */
+  lift(): void {
+    this.frozen = false;
+    this.paused = false;
     this.settle();
+  }
+
+  /** What the run's next execution needs to go on. */
+  handOver(): LifeState {
+    const { left, paused, status, asked } = this;
+    return { left, paused, status, asked };
   }
 
   /** Stop the clock: the run ends. */
@@ -57,12 +86,14 @@ export class Life {
     this.settle(request);
   }
 
-  /** Something is being done until the returned function is called. */
-  busy(): () => void {
+  /** Something is being done until the returned function is called. `apart`: not in the run's own time. */
+  busy({ apart = false }: { apart?: boolean } = {}): () => void {
     this.running++;
+    if (apart) this.apart++;
     this.settle();
     return once(() => {
       this.running--;
+      if (apart) this.apart--;
       this.settle();
     });
   }
@@ -79,21 +110,30 @@ export class Life {
 
   private settle(request?: Request): void {
     if (this.status === "completed") return;
+    if (this.frozen) {
+      this.asked = request ?? this.asked;
+      return;
+    }
     const [first] = this.waits.values();
     const waits = !this.paused && this.running === 0 ? first : undefined;
     const next: RunStatus = this.paused ? "paused" : waits ? "waiting" : "running";
-    if (next === this.status) return;
+    // While all that is done is done apart, the run's own time stands still.
+    if (next === "running" && (this.apart === 0 || this.running > this.apart)) this.startClock();
+    else this.stopClock();
+    if (next === this.status && waits === this.told) return;
 
     this.status = next;
-    this.narrator.tell({
-      type: "run.status",
-      status: next,
-      waiting_for: waits ?? null,
-      ...(request ? { request: request.id } : {}),
-      ...(request?.reason ? { reason: request.reason } : {}),
-    });
-    if (next === "running") this.startClock();
-    else this.stopClock();
+    this.told = waits;
+    this.narrator.tell(
+      {
+        type: "run.status",
+        status: next,
+        waiting_for: waits ?? null,
+        ...(request ? { request: request.id } : {}),
+        ...(request?.reason ? { reason: request.reason } : {}),
+      },
+      request?.at,
+    );
   }
 
   private startClock(): void {

@@ -1,13 +1,28 @@
-import { defineQuery, defineSignal, setHandler } from "@temporalio/workflow";
-import { type ArtifactMessage, type CommentMessage, isUnverified, type Request, SIGNAL } from "../contract/messages.js";
+import { ApplicationFailure, defineQuery, defineSignal, defineUpdate, setHandler } from "@temporalio/workflow";
+import {
+  type AnswerMessage,
+  type ArtifactMessage,
+  type CommentMessage,
+  type EventMessage,
+  isUnverified,
+  type Request,
+  SIGNAL,
+  UPDATE,
+} from "../contract/messages.js";
 import type { Engine } from "./engine.js";
 
 /** What reaches a run from outside. A signal that Longhaul did not sign does nothing but leave its mark. */
 export function listen(engine: Engine): void {
-  const { narrator, life } = engine;
+  const { narrator, life, children } = engine;
 
-  on<Request>(SIGNAL.pause, (request) => life.pause(request));
-  on<Request>(SIGNAL.resume, (request) => life.resume(request));
+  on<Request>(SIGNAL.pause, (request) => {
+    life.pause(request);
+    children.pause(request);
+  });
+  on<Request>(SIGNAL.resume, (request) => {
+    life.resume(request);
+    children.resume(request);
+  });
   // The reason alone: the cancel itself is Temporal's own, which comes right after.
   on<Request>(SIGNAL.cancel, ({ reason, at }) => {
     const text = reason ? `Cancelled: ${reason}` : "Cancelled";
@@ -18,6 +33,14 @@ export function listen(engine: Engine): void {
   on<{ id: string; at: string; artifact_id: string; comment_id: string | null }>(SIGNAL.attach, ({ id, at, ...attach }) =>
     narrator.tell({ type: "artifact.attached", request: id, ...attach }, at),
   );
+  on<EventMessage>(SIGNAL.event, (event) => {
+    if (!engine.mailbox.deliver(event)) return;
+    narrator.tell({ type: "log", level: "info", text: `event ${event.name} came`, step_id: null, attempt: 1 }, event.at);
+  });
+  decide<AnswerMessage, { step_id: string }>(UPDATE.answer, {
+    check: (message) => engine.approvals.check(message),
+    handle: (message) => engine.approvals.answer(message),
+  });
   setHandler(defineQuery("state"), () => engine.state);
 
   function on<Message>(name: string, handle: (message: Message) => void): void {
@@ -25,5 +48,21 @@ export function listen(engine: Engine): void {
       if (isUnverified(message)) narrator.tell({ type: "forgery.refused", what: name });
       else handle(message);
     });
+  }
+
+  /** `check` throws to refuse a message, which then leaves nothing; `handle` says what became of it. */
+  function decide<Message, Answer>(
+    name: string,
+    { check, handle }: { check: (message: Message) => void; handle: (message: Message) => Answer },
+  ): void {
+    const validator = (message: Message) => {
+      if (!isUnverified(message)) check(message);
+    };
+    const handler = (message: Message) => {
+      if (!isUnverified(message)) return handle(message);
+      narrator.tell({ type: "forgery.refused", what: name });
+      throw ApplicationFailure.nonRetryable("This message was not signed by Longhaul.", "unverified");
+    };
+    setHandler(defineUpdate<Answer, [Message]>(name), handler, { validator });
   }
 }

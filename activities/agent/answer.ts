@@ -1,6 +1,7 @@
 import type { SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { z } from "zod";
 import type { Json } from "../../contract/json.js";
+import { objectIn } from "../../definition/answer.js";
 
 /** What a session used, over all its turns. */
 export interface AgentUsage {
@@ -42,10 +43,13 @@ export interface AgentAnswer {
   failure: AgentFailure | null;
 }
 
-/** Read the payload, never an exit code: an API error comes as a success with `is_error`. */
+/**
+ * Read the payload, never an exit code: an API error comes as a success with `is_error`. An agent that was asked for a structured
+ * answer and says it in words has given it, when its text is the JSON object or ends with it.
+ */
 export function readAnswer(result: SDKResultMessage, schema: Record<string, unknown> | undefined): AgentAnswer {
   const text = result.subtype === "success" ? result.result : "";
-  const data = result.subtype === "success" ? result.structured_output : undefined;
+  const data = result.subtype === "success" ? (result.structured_output ?? (schema && objectIn(text))) : undefined;
   const failure = failureOf(result) ?? (schema ? checkData(data, schema) : null);
   return { text, ...(data === undefined ? {} : { data }), usage: readUsage(result), failure };
 }

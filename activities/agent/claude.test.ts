@@ -178,6 +178,22 @@ describe("Claude Code", { timeout: 30_000 }, () => {
     expect(conversation?.exchanges.map(({ prompt }) => prompt.slice(0, 8))).toEqual(["[[write ", "Continue"]);
   });
 
+  test("learns that a command of its own was interrupted, and runs it again", async () => {
+    const prompt = "[[shell touch begun; sleep 2; echo acted >> effect.txt]] [[say Done so.]]";
+    const worker = await startWorker({ ...request(prompt), permission: "bypassPermissions" });
+    await until(() => existsSync(join(tree, "begun")));
+    process.kill(worker.pid, "SIGKILL");
+
+    const end = await claude(prompt, { permission: "bypassPermissions" });
+
+    expect(end).toMatchObject({ status: "completed", text: "Done so." });
+    expect(read("effect.txt")).toBe("acted\n");
+    expect(model.requests.at(-1)?.conversation.exchanges.map(({ prompt }) => prompt.slice(0, 8))).toEqual([
+      "[[shell ",
+      "Continue",
+    ]);
+  });
+
   test("says so when the earlier session is none of this run's", async () => {
     const end = await claude("[[say hi]]", { resume: "11111111-2222-8333-8444-555555555555" });
 
@@ -193,6 +209,7 @@ describe("Claude Code", { timeout: 30_000 }, () => {
 });
 
 const VERDICT = {
+  $schema: "https://json-schema.org/draft/2020-12/schema", // as zod writes it
   type: "object",
   properties: { verdict: { type: "string" } },
   required: ["verdict"],

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CanUseTool, Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { Json } from "../../contract/json.js";
+import { guard } from "../launcher.js";
 import type { Marks } from "../marks.js";
 import { recordStart, sweep } from "../sweep.js";
 import { type AgentFailure, type AgentUsage, type PermissionDenial, readAnswer } from "./answer.js";
@@ -113,6 +114,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
   const plan: { text?: string } = {};
   const aborted = new AbortController();
   let record: { ended(): void } | undefined;
+  let letGo = () => {};
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped = sweep(own, GRACE_MS).then(
@@ -135,7 +137,10 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
       spawnClaudeCodeProcess: ({ command, args, cwd, env }) => {
         const child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
         child.stderr.setEncoding("utf8").on("data", (text: string) => request.watch({ type: "stderr", text }));
-        if (child.pid !== undefined) record = recordStart(request.marks, child.pid);
+        if (child.pid !== undefined) {
+          record = recordStart(request.marks, child.pid);
+          letGo = guard({ leader: child.pid, marks: own });
+        }
         return child;
       },
     };
@@ -150,6 +155,7 @@ export async function runClaude(request: ClaudeRequest): Promise<ClaudeEnd> {
     await stopped; // it would take the next turn's processes for ours
     await sweep(own, GRACE_MS); // what an agent started does not outlive its turn
     record?.ended();
+    letGo();
   }
 
   const transcript = transcriptOf(request.configDir, entry.sessionId) ?? null;
@@ -190,7 +196,10 @@ async function loadSdk() {
   }
 }
 
-/** The prompt is not among them: it goes by standard input, where it cannot be read as an option. */
+/**
+ * The prompt is not among them: it goes by standard input, where it cannot be read as an option. Nor is it read as a command (`/clear`)
+ * or for names of files (`@path`): much of it may come from outside.
+ */
 function optionsOf(request: ClaudeRequest): Options {
   const bypass = request.permission === "bypassPermissions";
   return {
@@ -212,10 +221,16 @@ function optionsOf(request: ClaudeRequest): Options {
     ...(bypass ? { allowDangerouslySkipPermissions: true } : {}),
     disallowedTools: WITHHELD,
     includePartialMessages: true,
+    verbatimPrompts: true,
     ...(request.model === undefined ? {} : { model: request.model }),
     ...(request.maxTurns === undefined ? {} : { maxTurns: request.maxTurns }),
-    ...(request.schema === undefined ? {} : { outputFormat: { type: "json_schema", schema: request.schema } }),
+    ...(request.schema === undefined ? {} : { outputFormat: { type: "json_schema", schema: unnamed(request.schema) } }),
   };
+}
+
+/** Claude Code ends with exit code 1 when the schema says which kind of schema it is. */
+function unnamed({ $schema: _, ...schema }: Record<string, unknown>): Record<string, unknown> {
+  return schema;
 }
 
 /** Nobody is there to be asked: what the mode does not allow is refused, with the reason, and listed. */

@@ -1,25 +1,14 @@
 import { join } from "node:path";
+import { PLAIN } from "../environment.js";
 import type { Marks } from "../marks.js";
 
 /** All that an agent's process may know of the worker's environment. */
 const INHERITED = [
-  "PATH",
-  "HOME",
-  "LANG",
-  "LC_ALL",
-  "TERM",
-  "TMPDIR",
+  ...PLAIN,
   "ANTHROPIC_API_KEY",
   "ANTHROPIC_AUTH_TOKEN",
   "ANTHROPIC_BASE_URL",
   "CLAUDE_CODE_OAUTH_TOKEN",
-  "HTTP_PROXY",
-  "HTTPS_PROXY",
-  "NO_PROXY",
-  "http_proxy",
-  "https_proxy",
-  "no_proxy",
-  "NODE_EXTRA_CA_CERTS",
 ] as const;
 
 /** Those of them that nobody may read in a log, transcript or row. */

@@ -69,7 +69,8 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
   };
 }
 
-async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Work): Promise<AgentValue> {
+/** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
+export async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Work): Promise<AgentValue> {
   const { run, step, input } = call;
   const permission = input.permission ?? "default";
   const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ConflictError } from "../../contract/errors.js";
 import { Id } from "../../contract/id.js";
 import { isFinished, Run, RunStatus } from "../../contract/run.js";
+import { WholeRun } from "../../contract/whole-run.js";
 import { recordAudit } from "../../db/audit.js";
 import { deleteRun } from "../../db/projection.js";
 import { getRunState, listRuns } from "../../db/runs.js";
@@ -10,7 +11,7 @@ import type { ApiContext } from "../context.js";
 import { cancelRun, pauseRun, resumeRun } from "../control-run.js";
 import { anyCase, ById, onePlace, pageFields, wordList } from "../fields.js";
 import { once } from "../idempotency.js";
-import { readRun, WholeRun, withLink } from "../read-run.js";
+import { readRun, withLink } from "../read-run.js";
 import { created, gone, listed, Many, One, ok, type Route, route } from "../route.js";
 import { deleteExecutions, deleteFiles } from "../run-remains.js";
 import { prepareRun, startFields, startRun } from "../start-run.js";
@@ -21,6 +22,7 @@ const RunQuery = z.strictObject({
   workflow_id: Id.optional(),
   status: wordList(RunStatus.options).optional(),
   branch: z.string().min(1).max(250).optional(),
+  parent_run_id: Id.optional(),
   q: z.string().max(200).optional(),
 });
 
@@ -54,7 +56,7 @@ export function runRoutes(context: ApiContext): Route[] {
           const workflow = await findWorkflow(db, body.workflow, body.project_id);
           const prepared = await prepareRun(context, workflow, body, user);
           const chosen = await choose();
-          await startRun(context, prepared, chosen);
+          await startRun(context, prepared, { ...chosen, workflow });
           return created(`/api/runs/${chosen.id}`, await readRun(context, chosen.id));
         }),
     }),

@@ -33,8 +33,15 @@ describe("a workflow", () => {
     const list = async (query: string) => (await api.ask("GET", `/api/workflows?${query}`)).body;
 
     expect(await list("q=HELL&is_active=true")).toMatchObject({ data: [{ id }], page: { total: 1 } });
-    expect(await list("q=hell_")).toMatchObject({ data: [] });
+    expect(await list("q=hel_o")).toMatchObject({ data: [] });
     expect(await list("isActive=false")).toMatchObject({ data: [] });
+    expect(await list("q=hello&dialect=TypeScript,dag")).toMatchObject({ data: [{ id }] });
+    expect(await list("q=hello&dialect=dag")).toMatchObject({ data: [] });
+    expect(await list("tags=none")).toMatchObject({ data: [] });
+    expect(await list("author=nobody")).toMatchObject({ data: [] });
+    for (const wrong of ["tags=", "tags=a,,b", "dialect=cobol", "author="]) {
+      expect(await list(wrong), wrong).toMatchObject({ code: "invalid", errors: [{ path: expect.any(String) }] });
+    }
   });
 
   test("has a version for each content, and counts its runs", async () => {

@@ -1,20 +1,27 @@
 import { z } from "zod";
 import { Id } from "../../contract/id.js";
 import { Json } from "../../contract/json.js";
-
 import { Time } from "../../contract/time.js";
-import { Workflow } from "../../contract/workflow.js";
+import { WholeRun } from "../../contract/whole-run.js";
+import { Dialect, Workflow } from "../../contract/workflow.js";
 import { findWorkflow, getDefinition, getWorkflow, listVersions, listWorkflows } from "../../db/workflows.js";
 import type { ApiContext } from "../context.js";
-import { Flag, onePlace, pageFields } from "../fields.js";
+import { tagged } from "../etag.js";
+import { Flag, IdOrSlug, onePlace, pageFields, wordList } from "../fields.js";
 import { once } from "../idempotency.js";
-import { readRun, WholeRun } from "../read-run.js";
+import { readRun } from "../read-run.js";
 import { created, listed, Many, One, ok, type Route, route } from "../route.js";
 import { prepareRun, StartBody, startRun } from "../start-run.js";
 
-const IdOrSlug = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9._-]{1,200}$/, "is neither an id nor a slug") });
-const InProject = z.strictObject({ project_id: Id.optional() });
+export const InProject = z.strictObject({ project_id: Id.optional() });
 const Version = z.object({ workflow_id: Id, revision: z.int(), hash: z.string(), loaded: z.boolean(), created_at: Time });
+
+/** Several tags, with commas between them. */
+const Tags = z
+  .string()
+  .max(2_000)
+  .transform((text) => text.split(",").map((tag) => tag.trim()))
+  .pipe(z.array(z.string().min(1, "has an empty tag")).max(50));
 
 export function workflowRoutes(context: ApiContext): Route[] {
   const { db } = context;
@@ -22,16 +29,19 @@ export function workflowRoutes(context: ApiContext): Route[] {
     route({
       method: "get",
       path: "/",
-      summary: "List workflows",
+      summary: "List workflows, or search them in name, tags, author and description",
       query: z.strictObject({
         ...pageFields,
         project_id: Id.optional(),
         is_active: Flag.optional(),
         q: z.string().max(200).optional(),
+        tags: Tags.optional(),
+        author: z.string().min(1).max(200).optional(),
+        dialect: wordList(Dialect.options).optional(),
       }),
       refine: onePlace,
       answers: { 200: Many(Workflow) },
-      handle: async ({ query }) => listed(await listWorkflows(db, query)),
+      handle: async ({ query: { dialect, ...filter } }) => listed(await listWorkflows(db, { ...filter, dialects: dialect })),
     }),
     route({
       method: "get",
@@ -42,7 +52,7 @@ export function workflowRoutes(context: ApiContext): Route[] {
       answers: { 200: One(Workflow.extend({ definition: Json.nullable() })) },
       handle: async ({ params, query }) => {
         const workflow = await getWorkflow(db, params.id, query.project_id);
-        return ok({ ...workflow, definition: await getDefinition(db, workflow) });
+        return tagged(ok({ ...workflow, definition: await getDefinition(db, workflow) }));
       },
     }),
     route({
@@ -72,7 +82,7 @@ export function workflowRoutes(context: ApiContext): Route[] {
         return once(context, req, { userId: user.id, route: `execute ${workflow.id}`, body, prefix: "run" }, async (choose) => {
           const prepared = await prepareRun(context, workflow, body, user);
           const chosen = await choose();
-          await startRun(context, prepared, chosen);
+          await startRun(context, prepared, { ...chosen, workflow });
           return created(`/api/runs/${chosen.id}`, await readRun(context, chosen.id));
         });
       },

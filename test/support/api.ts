@@ -84,7 +84,7 @@ export async function startApi(changes: Partial<ApiContext> = {}): Promise<Api> 
     loader: createLoader(),
     feed,
     logins: new Logins(TOKEN),
-    config: { home, host: "127.0.0.1", auth: "token", allowedHosts: [] },
+    config: { home, host: "127.0.0.1", auth: "token", allowedHosts: [], continueAfter: 4_000 },
     log,
     version: "0.0.0",
     namespace,

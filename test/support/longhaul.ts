@@ -35,6 +35,9 @@ export interface StartOptions {
   input?: Json;
   timeout_ms?: number;
   in_place?: boolean;
+  continue_after?: number;
+  /** How the definition's file ends. @default ".ts" */
+  ending?: ".ts" | ".yaml" | ".json" | ".workflow.yml";
 }
 
 export type RunRow = Awaited<ReturnType<typeof getRun>>;
@@ -81,13 +84,19 @@ export async function longhaul(): Promise<Longhaul> {
   });
   return self;
 
-  async function start(source: string, { input = {}, timeout_ms, in_place = false }: StartOptions = {}): Promise<StartedRun> {
-    const path = `.agent/workflows/definitions/${newId("file")}.ts`;
+  async function start(
+    source: string,
+    { input = {}, timeout_ms, in_place = false, continue_after, ending = ".ts" }: StartOptions = {},
+  ): Promise<StartedRun> {
+    const path = `.agent/workflows/definitions/${newId("file")}${ending}`;
     const file = join(project, path);
     mkdirSync(join(file, ".."), { recursive: true });
     writeFileSync(file, source);
     const loaded = await loader.load(file, project);
-    if (!loaded.ok) throw new Error(`${loaded.error.file}:${loaded.error.line}: ${loaded.error.message}`);
+    if (!loaded.ok)
+      throw new Error(
+        `${loaded.error.file}:${loaded.error.line}: ${loaded.error.message} ${JSON.stringify(loaded.error.problems ?? [])}`,
+      );
     await registerLoaded(db, { project_id: row.id, path, source }, loaded.workflow);
     const workflow = await findWorkflow(db, loaded.workflow.name, row.id);
 
@@ -107,6 +116,7 @@ export async function longhaul(): Promise<Longhaul> {
       program: loaded.workflow.program,
       input: checked.input,
       context: {},
+      continue_after: continue_after ?? config.continueAfter,
       workspace: in_place
         ? { mode: "in_place", path: project, base_branch: null }
         : { mode: "worktree", path: join(home, "worktrees", row.id, id), base_branch: null },
@@ -137,7 +147,8 @@ export async function longhaul(): Promise<Longhaul> {
   }
 }
 
-async function makeNamespace(connection: Connection, namespace: string): Promise<void> {
+/** Make a namespace and wait until Temporal knows it. */
+export async function makeNamespace(connection: Connection, namespace: string): Promise<void> {
   const service = connection.workflowService;
   await service.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 as never } });
   for (let tries = 0; tries < 200; tries++) {

@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import type { Command } from "commander";
+import { JsonObject } from "../../contract/json.js";
+import { Step } from "../../contract/step.js";
+import type { WholeRun } from "../../contract/whole-run.js";
+import { connect } from "../connection.js";
+import { CliError, EXIT } from "../exit.js";
+import { findRun, findStep, RUN_ARGUMENT, runPath } from "../find-run.js";
+import { readInput } from "../input.js";
+import { type FormatOption, gathered, withFormat } from "../options.js";
+import { print, printJson } from "../output.js";
+
+interface AnswerOptions extends FormatOption {
+  comment?: string;
+  field?: string[];
+}
+
+/** `longhaul approve <run> [step]`: yes to what a run asks. */
+export function addApprove(program: Command): void {
+  add(program.command("approve"), "approve", "say yes to what a run asks");
+}
+
+/** `longhaul reject <run> [step]`: no to what a run asks. */
+export function addReject(program: Command): void {
+  add(program.command("reject"), "reject", "say no to what a run asks");
+}
+
+function add(command: Command, name: "approve" | "reject", description: string): void {
+  withFormat(command.argument("<run>", RUN_ARGUMENT))
+    .argument("[step]", "key, number or id of the step that asks; needed when several do")
+    .description(description)
+    .option("-c, --comment <text>", "kept with the answer")
+    .option("--field <field>", "what the answer fills in: key=value, JSON, or @file; may be given several times", gathered)
+    .action((given: string, step: string | undefined, options: AnswerOptions) => answer(name, given, { step, ...options }));
+}
+
+async function answer(
+  what: "approve" | "reject",
+  given: string,
+  { step, comment, field, format }: AnswerOptions & { step: string | undefined },
+): Promise<void> {
+  const client = connect();
+  const run = await findRun(client, given);
+  const asking = step === undefined ? onlyAsking(run) : findStep(run, step);
+  const body: JsonObject = { answer: what };
+  if (comment !== undefined) body.reason = comment;
+  if (field !== undefined) body.fields = readInput(field, wantedFields(asking), "--field");
+  const path = runPath(run.id, `/approvals/${encodeURIComponent(asking.id)}`);
+  const answered = await client.post(path, Step, body, { key: randomUUID() });
+  if (format === "json") printJson(answered);
+  else print(`${asking.step_id} ${what === "approve" ? "approved" : "rejected"}`);
+}
+
+/** The step of a run that asks, when there is no doubt which. */
+function onlyAsking(run: WholeRun): Step {
+  const asking = run.steps.filter(({ kind, status }) => kind === "approval" && status === "waiting");
+  const [first, ...others] = asking;
+  if (!first) throw new CliError(EXIT.failed, `The run ${run.id} asks nothing just now. It is ${run.status}.`);
+  if (others.length === 0) return first;
+  throw new CliError(EXIT.usage, `Several steps of it ask: ${asking.map(({ step_id }) => step_id).join(", ")}. Say which.`);
+}
+
+/** The schema of an approval's fields, as its step was asked with. */
+function wantedFields({ input }: Step): JsonObject[string] | null {
+  const asked = JsonObject.safeParse(input);
+  return asked.success ? (asked.data.fields ?? null) : null;
+}

@@ -1,0 +1,59 @@
+import type { StepRef } from "./fact.js";
+import type { Json, JsonObject } from "./json.js";
+import type { EventMessage, Request } from "./messages.js";
+import type { RunStatus } from "./run.js";
+
+/** What a long run hands to its next Temporal execution, so that it goes on there as if nothing had been. */
+export interface Continuation {
+  engine: EngineState;
+  life: LifeState;
+  plan: PlanProgress;
+}
+
+export interface EngineState {
+  /** How many steps, comments and named checkpoints there were. */
+  numbers: number;
+  comments: number;
+  labels: number;
+  phase: string | null;
+  /** Doings of each key. */
+  iterations: Record<string, number>;
+  latest: StepRef | null;
+  /** The run's own state. */
+  state: JsonObject;
+  /** Its tree has been made. */
+  opened: boolean;
+  events: MailboxState;
+}
+
+/** Events that have come from outside. */
+export interface MailboxState {
+  /** Those that no step has taken, in the order in which they came. */
+  kept: EventMessage[];
+  /** Ids of the last ones, taken or not. */
+  known: string[];
+}
+
+export interface LifeState {
+  /** Of the running time, in milliseconds; 0: no limit. */
+  left: number;
+  paused: boolean;
+  /** What was told last. */
+  status: RunStatus;
+  /** What a person has asked since. */
+  asked: Request | null;
+}
+
+/** How far a plan has come. */
+export interface PlanProgress {
+  /** How each step that is over ended, by key: completed, skipped, failed, absent. */
+  over: Record<string, string>;
+  /** Of the steps that later ones may ask for. */
+  outputs: JsonObject;
+  vars: JsonObject;
+  iteration: number;
+  /** Position of a loop's next step. */
+  at: number;
+  /** Of steps with items, some of which are done: the outputs of those, by index. */
+  items: Record<string, Record<string, Json>>;
+}

@@ -1,0 +1,1 @@
+CREATE INDEX "events_status" ON "mirror"."events" USING btree ("run_id","seq") WHERE "mirror"."events"."type" = 'workflow.execution.status_changed';

@@ -1,0 +1,1 @@
+CREATE INDEX "runs_parent" ON "mirror"."runs" USING btree ("parent_run_id");

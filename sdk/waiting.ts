@@ -1,0 +1,39 @@
+import type { z } from "zod";
+import type { ApprovalAnswer } from "../contract/approval.js";
+import type { StepOptions } from "./context.js";
+
+/** What is asked of a person, and how long. */
+export interface ApproveOptions<Fields extends z.ZodType = z.ZodType>
+  extends Pick<StepOptions, "name" | "phase" | "retry" | "if"> {
+  /** What the person is to decide. */
+  message: string;
+  /** What the answer has to fill in: a zod schema or a JSON schema. What JSON schema cannot say of a zod schema is not checked. */
+  fields?: Fields | Record<string, unknown>;
+  /** Milliseconds, or a text such as `"2 days"`, from when the step begins to wait; a pause does not stop it. @default none */
+  deadline?: number | string;
+  /** The answer when nobody has answered by then. @default none: the step fails as `approval_timed_out` */
+  default?: "approve" | "reject";
+}
+
+/** An answer, with the fields that the schema asked for. */
+export interface Approval<Fields = unknown> extends Omit<ApprovalAnswer, "fields"> {
+  fields?: Fields;
+}
+
+/** How an event is waited for. `name` is how people see the step, and its key. */
+export interface WaitForEventOptions extends Pick<StepOptions, "name" | "phase" | "retry" | "if"> {
+  /** Milliseconds, or a text such as `"2 hours"`, from when the step begins to wait; a pause does not stop it. @default none */
+  deadline?: number | string;
+}
+
+/** How a run of another workflow is started. */
+export interface ChildOptions extends Pick<StepOptions, "name" | "phase" | "retry" | "if"> {
+  /** The step's key. @default the workflow, as it is given */
+  key?: string;
+  /** How people see the run. @default the workflow's name */
+  runName?: string;
+  /** A tree of its own, or this run's. @default "own" */
+  workspace?: "own" | "parent";
+  /** Where a tree of its own begins. @default what the project has checked out */
+  baseBranch?: string;
+}

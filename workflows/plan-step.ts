@@ -1,0 +1,148 @@
+import type { Json } from "../contract/json.js";
+import type { Chosen, PlanStep, Value } from "../contract/plan.js";
+import { ConditionError, meets } from "../definition/meets.js";
+import { providerOf } from "../definition/providers.js";
+import { asText, RenderError, render } from "../definition/render.js";
+import { renderCommand } from "../definition/render-command.js";
+import type { Scope } from "../definition/scope.js";
+import type { AgentResult } from "../sdk/context.js";
+import { StepFailed } from "../sdk/step-failed.js";
+import { activityStep } from "./activity-step.js";
+import { agentStep } from "./agent-step.js";
+import { approve } from "./approval.js";
+import { type DoOptions, defined } from "./call.js";
+import { child } from "./child.js";
+import type { Engine, StepPlan } from "./engine.js";
+import { nap } from "./nap.js";
+import { shellStep } from "./shell-step.js";
+import { timed } from "./timed.js";
+import { toolStep } from "./tool-step.js";
+import { waitForEvent } from "./wait-for-event.js";
+
+/** What a step gave; `skipped` when its condition was not met. */
+export type Done = { output: Json } | "skipped";
+
+/**
+ * Do one step of a plan, or one item of its for-each, with all references looked up in `scope`.
+ *
+ * @throws {StepFailed} when it has failed; of type `missing_value`, `unfit_value` or `condition_failed` when it could not begin.
+ */
+export async function doStep(engine: Engine, step: PlanStep, scope: Scope): Promise<Done> {
+  let begin: () => Promise<Json>;
+  try {
+    if (step.condition && !meets(step.condition, scope)) return await skip(engine, step);
+    begin = prepare(engine, step, { ...optionsOf(step), ...summaryOf(step, scope) }, scope);
+  } catch (error) {
+    return refuse(engine, step, error);
+  }
+  return { output: await begin() };
+}
+
+/** Leaves a row that says so. */
+export async function skip(engine: Engine, step: PlanStep): Promise<"skipped"> {
+  await engine.step(notBegun(step, { ...optionsOf(step), if: false }), () => timed(async () => null));
+  return "skipped";
+}
+
+/**
+ * A step that cannot begin, since what it needs is not there, has failed, and leaves a row that says why.
+ *
+ * @throws {StepFailed} always, or what is no such reason.
+ */
+export function refuse(engine: Engine, step: PlanStep, reason: unknown): Promise<never> {
+  if (!(reason instanceof RenderError || reason instanceof ConditionError)) throw reason;
+  const { type, message } = reason;
+  return engine.step(notBegun(step, { ...optionsOf(step), retry: false }), () =>
+    Promise.reject(new StepFailed(step.key, type, message)),
+  );
+}
+
+/** Looks all references up, and gives what then does the step. */
+function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, scope: Scope): () => Promise<Json> {
+  const text = (value: Value) => asText(render(value, scope));
+  const optional = (value: Value | undefined) => (value === undefined ? undefined : text(value));
+  switch (work.kind) {
+    case "shell": {
+      const { command, env: values } = renderCommand(work.command, scope);
+      const env = work.env && Object.fromEntries(Object.entries(work.env).map(([name, value]) => [name, text(value)]));
+      const more = defined({ cwd: optional(work.cwd), allowFailure: work.allow_failure, env });
+      return async () => ({ ...(await shellStep(engine, key, command, { ...options, ...more }, values)) });
+    }
+    case "agent": {
+      const { outputSchema: schema, ...rest } = options;
+      const chosen = (what: Chosen | undefined) => (what === undefined ? undefined : choose(what, scope));
+      const systemPrompt = [roleText(chosen(work.role)), optional(work.system_prompt)].filter((part) => part !== undefined);
+      const more = defined({ model: chosen(work.model), permission: work.permission, maxTurns: work.max_turns, schema });
+      const prompt = text(work.prompt);
+      const all = { ...rest, ...more, ...(systemPrompt.length > 0 ? { systemPrompt: systemPrompt.join("\n\n") } : {}) };
+      const provider = providerOf(choose(work.provider, scope));
+      if ("problem" in provider) throw new RenderError("unfit_value", provider.problem);
+      return async () => answered(await agentStep(engine, key, provider.provider, prompt, all));
+    }
+    case "tool": {
+      const params = render(work.params, scope);
+      if (typeof params !== "object" || params === null || Array.isArray(params))
+        throw new RenderError("unfit_value", `"params" of a tool are an object, not ${JSON.stringify(params).slice(0, 100)}.`);
+      return () => toolStep(engine, key, work, params, options);
+    }
+    case "activity": {
+      const args = [render(work.params, scope)];
+      return () => activityStep(engine, key, { hash: functionsOf(engine), name: work.activity, args }, options);
+    }
+    case "approval": {
+      const { fields, deadline_ms: deadlineMs, default: byDefault } = work;
+      const request = { message: text(work.message), failRejected: true, ...defined({ fields, deadlineMs, default: byDefault }) };
+      return async () => ({ ...defined(await approve(engine, key, request, options)) });
+    }
+    case "wait": {
+      const wait = { event: text(work.event), ...defined({ deadlineMs: work.deadline_ms }) };
+      return () => waitForEvent(engine, key, wait, options);
+    }
+    case "sleep": {
+      const duration = render(work.duration, scope);
+      return async () => {
+        await nap(engine, key, duration, options);
+        return null;
+      };
+    }
+    case "workflow": {
+      const input = render(work.input, scope);
+      return () => child(engine, key, { workflow: work.workflow, input }, options);
+    }
+  }
+}
+
+/** The loader takes no plan that calls functions and comes without them. */
+function functionsOf({ spec: { program } }: Engine): string {
+  if (program.activities_hash) return program.activities_hash;
+  throw new Error("A plan that calls functions came without them.");
+}
+
+/** @throws {RenderError} `unfit_value` when what is chosen is no text. */
+function choose(chosen: Chosen, scope: Scope): string {
+  const text = typeof chosen === "string" ? chosen : render(chosen, scope);
+  if (typeof text === "string" && text.trim() !== "") return text;
+  throw new RenderError("unfit_value", `An agent, its role and its model are chosen by a text, not ${JSON.stringify(text)}.`);
+}
+
+/** What later steps see of an agent's answer; `result` is what it said: its data when there are, else its text. */
+function answered({ data, text, sessionId, filesChanged }: AgentResult): Json {
+  const said = (data ?? text) as Json; // data came as JSON
+  return { result: said, text, ...(data === undefined ? {} : { data: said }), sessionId, filesChanged };
+}
+
+function roleText(role: string | undefined): string | undefined {
+  return role === undefined ? undefined : `You work as the ${role} specialist of a software team.`;
+}
+
+function notBegun({ key, work }: PlanStep, options: DoOptions): StepPlan {
+  return { kind: work.kind, key, options, input: null };
+}
+
+function optionsOf({ name, phase, retry, timeout_ms, idle_timeout_ms, output_schema }: PlanStep): DoOptions {
+  return defined({ name, phase, retry, timeout: timeout_ms, idleTimeout: idle_timeout_ms, outputSchema: output_schema });
+}
+
+function summaryOf({ summary }: PlanStep, scope: Scope): DoOptions {
+  return summary === undefined ? {} : { summary: asText(render(summary, scope)) };
+}
