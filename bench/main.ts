@@ -1,5 +1,6 @@
 // `npm run bench -- [rounds] [part …]`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
-// Parts: latency, throughput, start, file, long, machinery; all of them when none is named.
+// Parts: latency, throughput, start, file, long, machinery, compile; all of them when none is named. Large plans
+// take minutes and must be named: `npm run bench -- 1 plans`.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,10 +11,13 @@ import { readConfig } from "../config.js";
 import { openDatabase } from "../db/database.js";
 import { unsettledExecutions } from "../db/executions.js";
 import { freePort } from "../local/ports.js";
+import { removeOutside } from "../local/postgres-account.js";
 import { startStack } from "../local/stack.js";
 import { builtFile } from "../package-root.js";
+import { compiling } from "./compiling.js";
 import { type Engine, longhaulEngine, rawEngine } from "./engines.js";
 import { machinery } from "./machinery.js";
+import { plans } from "./plans.js";
 import { bundledToFinished, bundleRaw, savedToFinished } from "./saved-file.js";
 import { ticksFile } from "./ticks-workflow.js";
 
@@ -54,10 +58,13 @@ try {
   if (wanted("file")) await savedFile(raw, ours);
   if (wanted("long")) await longRun(ours);
   if (wanted("machinery")) await machinery(folder, stack.databaseUrl);
+  if (wanted("compile")) await compiling(folder);
+  if (parts.includes("plans")) await plans({ url: stack.url, token: stack.token ?? "" }, folder, rounds);
 } finally {
   rawProcess.disconnect();
   await database.close();
   await stack.stop();
+  removeOutside(join(folder, "home", "postgres"));
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -97,7 +104,7 @@ async function savedFile(raw: Engine, ours: Engine): Promise<void> {
   report("saved file to finished run, against bundling again [ms]", median(saved), median(bundled), "lower", 0.33);
 }
 
-/** Both in turns, round by round; the median of the rounds' ratios, as a machine's speed changes more between rounds than in one. */
+/** Both in turns, round by round: a machine's speed changes more between rounds than in one. */
 async function compare(
   what: string,
   better: "lower" | "higher",
@@ -129,16 +136,29 @@ async function settled(): Promise<void> {
   await sleep(4_000); // and a last look at their folders
 }
 
+/** @param ratios of the rounds; the figure is their geometric mean, and the factor by which it may be off, at one standard error. */
 function report(what: string, ours: number, raw: number, better: "lower" | "higher", bar: number, ratios = [ours / raw]): void {
-  const ratio = median(ratios);
+  const logs = ratios.map(Math.log);
+  const ratio = Math.exp(mean(logs));
   const holds = better === "lower" ? ratio <= bar : ratio >= bar;
   const sign = better === "lower" ? "<=" : ">=";
   const rounds = ratios.length > 1 ? `, rounds ${ratios.map((one) => one.toFixed(2)).join(" ")}` : "";
+  const within = ratios.length > 1 ? ` ± ${(ratio * (Math.exp(standardError(logs)) - 1)).toFixed(2)}` : "";
   console.log(
-    `${what}: ${ours.toFixed(1)} / ${raw.toFixed(1)} = ${ratio.toFixed(2)} (bar ${sign} ${bar}: ${holds ? "holds" : "FALLS SHORT"}${rounds})`,
+    `${what}: ${ours.toFixed(1)} / ${raw.toFixed(1)} = ${ratio.toFixed(2)}${within} (bar ${sign} ${bar}: ${holds ? "holds" : "FALLS SHORT"}${rounds})`,
   );
 }
 
 function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function standardError(values: number[]): number {
+  const middle = mean(values);
+  const variance = values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1);
+  return Math.sqrt(variance / values.length);
 }

@@ -44,6 +44,36 @@ describe("steps", () => {
     expect(await run.finished()).toMatchObject({ status: "failed", error: { type: "timed_out", step_id: "slow" } });
   });
 
+  test.each([
+    [`ctx.sleep(1e99)`, `duration of "sleep" must be milliseconds or a text such as "2 hours", up to ten years, not 1e+99.`],
+    [`ctx.sleep(-5)`, `duration of "sleep" must be milliseconds or a text such as "2 hours", up to ten years, not -5.`],
+    [`ctx.sleep("soon")`, `duration of "sleep" must be milliseconds or a text such as "2 hours", up to ten years, not "soon".`],
+    [
+      `ctx.shell("true", { timeout: "30s" })`,
+      `timeout of "true" must be a number of milliseconds, from 0 to ten years, not "30s".`,
+    ],
+    [
+      `ctx.shell("true", { timeout: Infinity })`,
+      `timeout of "true" must be a number of milliseconds, from 0 to ten years, not Infinity.`,
+    ],
+    [
+      `ctx.shell("true", { retry: { maxAttempts: NaN } })`,
+      `retry.maxAttempts of "true" must be a whole number, 1 or more, not NaN.`,
+    ],
+    [
+      `ctx.run("x", () => ctx.shell("true", { idleTimeout: -1 }))`,
+      `idleTimeout of "true" must be a number of milliseconds, from 0 to ten years, not -1.`,
+    ],
+    [
+      `ctx.approve("ok?", { message: "?", deadline: 1e99 })`,
+      `deadline of "ok?" must be milliseconds or a text such as "2 hours", up to ten years, not 1e+99.`,
+    ],
+  ])("are refused an option that makes no sense: %s", async (call, message) => {
+    const run = await stack.start(file(`await ${call};`));
+
+    expect(await run.finished()).toMatchObject({ status: "failed", error: { type: "invalid_input", message } });
+  });
+
   test("of git show with the run: its branch and commit", async () => {
     const run = await stack.start(
       file(`

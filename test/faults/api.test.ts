@@ -143,7 +143,7 @@ test("after all of this nothing is lost, left behind or told otherwise by a rebu
 
 async function expectSound(run: WatchedRun): Promise<void> {
   const found = (await gather(harness, { promised, afterwards: false })).runs.find(({ run_id }) => run_id === run.id);
-  expect(found && checkRun(found)).toEqual([]);
+  expect(found && checkRun(found, harness.kills)).toEqual([]);
 }
 
 function uploadsOf(run: WatchedRun): string[] {

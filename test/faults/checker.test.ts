@@ -33,10 +33,11 @@ function sound(): Evidence {
           { kind: "comment", id: "c1", wanted: "hello", found: "hello" },
           { kind: "artifact", id: "a1", wanted: "f00", found: "f00" },
         ],
-        counter: ["1", "2", "3"],
+        counter: STEPS.map((n) => ({ word: `${n}`, at: 1_000 * n })),
         expected: new Map(STEPS.map((n) => [n, { n }])),
       },
     ],
+    kills: [],
     processes: [],
     leftovers: [],
     rebuilt: { before: ["run r", "step 1"], after: ["run r", "step 1"] },
@@ -70,8 +71,8 @@ const planted: [string, Finding["invariant"], (run: RunEvidence, evidence: Evide
   ["a step with another output", "I4", (run) => Object.assign(run.steps[2]!, { output: { n: 4 } })],
   ["a step that failed and should not have", "I4", (run) => Object.assign(run.steps[2]!, { status: "failed" })],
   ["a line that is missing", "I5", (run) => run.counter?.splice(1, 1)],
-  ["a line that is there twice", "I5", (run) => run.counter?.push("2")],
-  ["a line of a step that was never told of", "I5", (run) => run.counter?.push("9")],
+  ["a line that is there twice", "I5", (run) => run.counter?.push({ word: "2", at: null })],
+  ["a line of a step that was never told of", "I5", (run) => run.counter?.push({ word: "9", at: null })],
   ["an event that is missing", "I6", (run) => run.events.splice(4, 1)],
   ["an event that came twice", "I6", (run) => run.events.splice(4, 0, run.events[4]!)],
   ["two events in the wrong order", "I6", (run) => run.events.splice(2, 2, run.events[3]!, run.events[2]!)],
@@ -91,11 +92,33 @@ describe("the checker finds", () => {
   });
 });
 
-test("a step that tells of a lost attempt may have acted twice, and not three times", () => {
-  const lost = (run: RunEvidence) => run.steps[1]?.attempts.unshift({ number: 1, status: "lost" });
+describe("a step that tells of a lost attempt", () => {
+  const repeated = (at: number, killed: number, times = 1) =>
+    broken((run, evidence) => {
+      run.steps[1]?.attempts.unshift({ number: 1, status: "lost" });
+      Object.assign(run.counter![1]!, { at });
+      for (let n = 0; n < times; n++) run.counter?.push({ word: "2", at: killed + 3_000 + n });
+      evidence.kills = [killed - 10_000, killed];
+    });
 
-  expect(broken((run) => [lost(run), run.counter?.push("2")])).toEqual([]);
-  expect(broken((run) => [lost(run), run.counter?.push("2", "2")])).toEqual(["I5"]);
+  test("may have acted twice, and not three times", () => {
+    expect(repeated(2_000, 2_050)).toEqual([]);
+    expect(repeated(2_000, 2_050, 2)).toEqual(["I5"]);
+  });
+
+  test("did so before its worker was killed, or as it died", () => {
+    expect(repeated(2_000, 1_950)).toEqual([]);
+    expect(repeated(2_000, 1_400)).toEqual(["I5"]);
+  });
+
+  test("had its worker killed meanwhile", () => {
+    expect(
+      broken((run) => {
+        run.steps[1]?.attempts.unshift({ number: 1, status: "lost" });
+        run.counter?.push({ word: "2", at: 5_000 });
+      }),
+    ).toEqual(["I5"]);
+  });
 });
 
 /** The same fact told once more, under a place of its own. */

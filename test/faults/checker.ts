@@ -1,5 +1,6 @@
 import { isFinished, type RunStatus } from "../../contract/run.js";
 import { isStepFinished, type StepStatus } from "../../contract/step.js";
+import type { CountedLine } from "./traces.js";
 
 /** An event as it came over a stream, with the cursor it came under. */
 export interface SeenEvent {
@@ -31,14 +32,16 @@ export interface RunEvidence {
   events: SeenEvent[];
   /** Ids of comments and artifacts that were answered with 201, and what reading them gives now. */
   promised: { kind: "comment" | "artifact"; id: string; wanted: string; found: string | null }[];
-  /** Lines of the run's counter file: each is the number of the step that wrote it. Null: the run counts nothing. */
-  counter: string[] | null;
+  /** Lines of the run's counter file: each has the number of the step that wrote it. Null: the run counts nothing. */
+  counter: CountedLine[] | null;
   /** What a run without faults gives, by step number. */
   expected: ReadonlyMap<number, unknown>;
 }
 
 export interface Evidence {
   runs: RunEvidence[];
+  /** When a worker was killed, in milliseconds. */
+  kills: readonly number[];
   /** Processes that carry a run's mark although that run is over. */
   processes: { pid: number; run_id: string; command: string }[];
   /** Locks, half-written files: absolute paths. */
@@ -56,12 +59,14 @@ export interface Finding {
 }
 
 const SOUND_MS = 30_000;
+/** What a worker has started is ended this long after its kill, in milliseconds; to free a killed one's memory alone takes 30 to 50. */
+export const ENDED_MS = 500;
 
 /** Everything that was lost, repeated or left behind; nothing when all is well. Pure. */
 export function check(evidence: Evidence): Finding[] {
-  const { runs, processes, leftovers, rebuilt, afterwards } = evidence;
+  const { runs, kills, processes, leftovers, rebuilt, afterwards } = evidence;
   return [
-    ...runs.flatMap(checkRun),
+    ...runs.flatMap((run) => checkRun(run, kills)),
     ...processes.map(({ pid, run_id, command }) => found("I7", `process ${pid} is left: ${command}`, run_id)),
     ...leftovers.map((path) => found("I8", `${path} is left`)),
     ...(rebuilt ? differences(rebuilt) : []),
@@ -71,9 +76,9 @@ export function check(evidence: Evidence): Finding[] {
   ];
 }
 
-export function checkRun(run: RunEvidence): Finding[] {
-  const checks = [started, finishedOnce, kept, sameOutput, actedOnce, inSequence];
-  return checks.flatMap((one) => one(run).map((finding) => ({ ...finding, run_id: run.run_id })));
+export function checkRun(run: RunEvidence, kills: readonly number[]): Finding[] {
+  const checks = [started, finishedOnce, kept, sameOutput, actedOnce, actedBeforeTheKill, inSequence];
+  return checks.flatMap((one) => one(run, kills).map((finding) => ({ ...finding, run_id: run.run_id })));
 }
 
 /** I1 */
@@ -147,7 +152,7 @@ function reason({ error }: SeenStep): string {
 /** I5: once, or as often more as the step itself says that it may have acted. */
 function actedOnce({ steps, counter }: RunEvidence): Finding[] {
   if (counter === null) return [];
-  const lines = tally(counter);
+  const lines = tally(counter.map(({ word }) => word));
   const findings: Finding[] = [];
   for (const { step_number, status, error, attempts } of steps) {
     const count = lines.get(String(step_number)) ?? 0;
@@ -161,6 +166,32 @@ function actedOnce({ steps, counter }: RunEvidence): Finding[] {
     if (!steps.some(({ step_number }) => String(step_number) === line))
       findings.push(found("I5", `the line ${line} is of no step`));
   return findings;
+}
+
+/** I5: what an attempt did that was lost, it did before its worker was killed. */
+function actedBeforeTheKill(run: RunEvidence, kills: readonly number[]): Finding[] {
+  return repetitions(run, kills)
+    .filter(({ afterKillMs }) => afterKillMs > ENDED_MS)
+    .map(({ step, afterKillMs }) => found("I5", `step ${step} acted ${Math.round(afterKillMs)} ms after its worker was killed`));
+}
+
+export interface Repetition {
+  /** Its number. */
+  step: string;
+  /** How much later than its worker's kill the lost attempt acted; 0 when before it, infinite when no worker was killed. */
+  afterKillMs: number;
+}
+
+/** Every line that was written once more, as far as the lines say when. */
+export function repetitions({ counter }: RunEvidence, kills: readonly number[]): Repetition[] {
+  const found: Repetition[] = [];
+  for (const [i, { word, at }] of (counter ?? []).entries()) {
+    const next = counter?.slice(i + 1).find((line) => line.word === word)?.at;
+    if (at === null || typeof next !== "number") continue;
+    const last = kills.filter((kill) => kill < next).at(-1) ?? Number.NEGATIVE_INFINITY;
+    found.push({ step: word, afterKillMs: Math.max(0, at - last) });
+  }
+  return found;
 }
 
 /** I6 */

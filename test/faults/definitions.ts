@@ -10,7 +10,7 @@ export interface CountInput {
 
 const COUNT_INPUT = "input: z.object({ file: z.string(), steps: z.number() })";
 
-/** The workflows that faults befall, by name. Step n appends the line `n`, in the middle of 200 ms. */
+/** The workflows that faults befall, by name. Step n takes 200 ms, and after 150 appends the line `n` with the time in seconds. */
 export const DEFINITIONS: Record<string, string> = {
   "count-shell": `import { defineWorkflow } from "longhaul";
 import { z } from "zod";
@@ -19,7 +19,7 @@ export default defineWorkflow({
   ${COUNT_INPUT},
   async execute(ctx) {
     for (let n = 1; n <= ctx.input.steps; n++) {
-      await ctx.shell(\`sleep 0.1; echo \${n} >> "$COUNTER"; sleep 0.1; echo done \${n}\`, { name: "s" + n, env: { COUNTER: ctx.input.file } });
+      await ctx.shell(\`sleep 0.15; echo \${n} $EPOCHREALTIME >> "$COUNTER"; sleep 0.05; echo done \${n}\`, { name: "s" + n, env: { COUNTER: ctx.input.file } });
     }
     return ctx.input.steps;
   },
@@ -31,9 +31,9 @@ import { defineWorkflow } from "longhaul";
 import { z } from "zod";
 export const activities = {
   async count(file: string, n: number): Promise<string> {
-    await sleep(100);
-    await appendFile(file, n + "\\n");
-    await sleep(100);
+    await sleep(150);
+    await appendFile(file, n + " " + Date.now() / 1000 + "\\n");
+    await sleep(50);
     return "done " + n;
   },
 };
@@ -54,9 +54,25 @@ export default defineWorkflow({
   ${COUNT_INPUT},
   async execute(ctx) {
     for (let n = 1; n <= ctx.input.steps; n++) {
-      await ctx.agent("s" + n, { permission: "bypassPermissions", prompt: \`[[shell echo \${n} >> \${ctx.input.file}]]\` });
+      await ctx.agent("s" + n, { permission: "bypassPermissions", prompt: \`[[shell echo \${n} $EPOCHREALTIME >> \${ctx.input.file}]]\` });
     }
     return ctx.input.steps;
+  },
+});
+`,
+  "one-activity": `import { execFileSync } from "node:child_process";
+import { defineWorkflow } from "longhaul";
+import { z } from "zod";
+export const activities = {
+  async act(command: string): Promise<void> {
+    execFileSync("bash", ["-c", command]);
+  },
+};
+export default defineWorkflow({
+  name: "one-activity",
+  input: z.object({ command: z.string() }),
+  async execute(ctx) {
+    await (ctx.activities as unknown as typeof activities).act(ctx.input.command);
   },
 });
 `,
@@ -76,5 +92,6 @@ export default defineWorkflow({
 export function writeDefinitions(project: string, definitions: Readonly<Record<string, string>>): void {
   const folder = join(project, ".agent/workflows/definitions");
   mkdirSync(folder, { recursive: true });
-  for (const [name, source] of Object.entries(definitions)) writeFileSync(join(folder, `${name}.ts`), source);
+  for (const [name, source] of Object.entries(definitions))
+    writeFileSync(join(folder, name.includes(".") ? name : `${name}.ts`), source);
 }

@@ -11,7 +11,7 @@ import { rebuild } from "../../worker/rebuild.js";
 import { Replayer } from "../../worker/replayer.js";
 import type { Evidence, RunEvidence, SeenStep } from "./checker.js";
 import type { Harness, WatchedRun } from "./harness.js";
-import { counterLines, leftoversBelow, processesOf } from "./traces.js";
+import { countedLines, leftoversBelow, processesOf } from "./traces.js";
 
 /** Something that was answered with 201, and what it must still be: a comment's text, an artifact's sha256. */
 export interface Promised {
@@ -51,7 +51,7 @@ export async function gather(harness: Harness, options: GatherOptions = {}): Pro
         steps: await stepsOf(harness, run.id),
         events: run.stream.seen,
         promised: await Promise.all(promised.filter(({ run_id }) => run_id === run.id).map((one) => readBack(harness, one))),
-        counter: run.counter === null ? null : counterLines(run.counter),
+        counter: run.counter === null ? null : countedLines(run.counter),
         expected: expectedOf(run),
       });
     }
@@ -61,6 +61,7 @@ export async function gather(harness: Harness, options: GatherOptions = {}): Pro
   const over = rows.filter(({ status }) => isFinished(status)).map(({ id }): string => id);
   return {
     runs,
+    kills: harness.kills,
     processes: processesOf(over),
     leftovers: [...leftoversBelow(harness.project.path), ...leftoversBelow(harness.home)].filter(
       (path) => path !== `${harness.home}/lock`,
@@ -96,7 +97,8 @@ async function quiet(harness: Harness): Promise<void> {
 async function executionsOf(temporal: Client, runId: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { status } of temporal.workflow.list({ query: `WorkflowId = "${runId}"` })) found.push(status.name);
-  return found;
+  // A run that was continued is one all the same.
+  return found.filter((status) => status !== "CONTINUED_AS_NEW");
 }
 
 /** A step at its first attempt has lost none. */

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../../config.js";
 import { freePort } from "../../local/ports.js";
-import { folderOutside, postgresAccount } from "../../local/postgres-account.js";
+import { removeOutside } from "../../local/postgres-account.js";
 import { isAlive, markOf } from "../../local/process-mark.js";
 import { type Stack, type StackOptions, startStack } from "../../local/stack.js";
 import { makeRepository } from "../support/repository.js";
@@ -17,7 +17,9 @@ export interface HarnessOptions {
   folder: string;
   /** Temporal and Postgres in the test's own hands: nobody else starts them again. Left out: the supervisor has them. */
   ownServers?: boolean;
-  /** Source texts by name. @default DEFINITIONS */
+  /** Settings besides the harness' own. */
+  settings?: Readonly<Record<string, string>>;
+  /** Source texts by name; a name without an ending is TypeScript. @default DEFINITIONS */
   definitions?: Readonly<Record<string, string>>;
   log?: (line: string) => void;
 }
@@ -38,6 +40,8 @@ export type Order = `activity:${"begun" | "done" | "recorded"} ${number}` | "api
 /** Longhaul as `npm start` runs it, from the built files, with all that a test needs to make it fall. */
 export class Harness {
   readonly runs: WatchedRun[] = [];
+  /** When a worker was killed, in milliseconds. */
+  readonly kills: number[] = [];
   private constructor(
     readonly folder: string,
     readonly home: string,
@@ -55,6 +59,7 @@ export class Harness {
     folder,
     ownServers = false,
     definitions = DEFINITIONS,
+    settings = {},
     log = () => {},
   }: HarnessOptions): Promise<Harness> {
     const home = join(folder, "home");
@@ -66,6 +71,7 @@ export class Harness {
 
     const servers = ownServers ? { temporal: await outageTemporal(folder), postgres: await outagePostgres(folder) } : null;
     const env = {
+      ...settings,
       LONGHAUL_HOME: home,
       LONGHAUL_PORT: String(await freePort()),
       LONGHAUL_TEMPORAL_BIN: await temporalBinary(),
@@ -81,7 +87,7 @@ export class Harness {
       const { body } = await client.insist("POST", "/api/projects", { body: { path } });
       const project = { id: body.data.id, path };
       const harness = new Harness(folder, home, env, orders, options, project, client, servers, stack);
-      for (const name of Object.keys(definitions)) await harness.discovered(name);
+      for (const name of Object.keys(definitions)) await harness.discovered(name.replace(/\..*/, ""));
       return harness;
     } catch (error) {
       await stack?.stop();
@@ -97,9 +103,9 @@ export class Harness {
     return this.begin(workflow, { file: counter, steps }, { counter, steps });
   }
 
-  /** Start a run of one shell step. */
-  async command(command: string): Promise<WatchedRun> {
-    return this.begin("one-command", { command }, { counter: null, steps: 1 });
+  /** Start a run of one step that runs this command. */
+  async command(command: string, workflow: "one-command" | "one-activity" = "one-command"): Promise<WatchedRun> {
+    return this.begin(workflow, { command }, { counter: null, steps: 1 });
   }
 
   /** Start a run and follow its events. */
@@ -128,7 +134,11 @@ export class Harness {
 
   /** Resolves when an order was followed. */
   async followed(limitMs = 30_000): Promise<void> {
-    for (const end = Date.now() + limitMs; Date.now() < end; await sleep(5)) if (!existsSync(this.orders)) return;
+    for (const end = Date.now() + limitMs; Date.now() < end; await sleep(5)) {
+      if (existsSync(this.orders)) continue;
+      this.kills.push(now());
+      return;
+    }
     throw new Error("Nobody came by the point where they were to die.");
   }
 
@@ -137,15 +147,17 @@ export class Harness {
     for (const end = Date.now() + 60_000; Date.now() < end; await sleep(5)) {
       const pid = this.stack.pids()[name];
       if (pid === undefined) continue;
+      if (name === "worker") this.kills.push(now());
       process.kill(pid, "SIGKILL");
       return pid;
     }
     throw new Error(`There is no ${name} to kill.`);
   }
 
-  /** Everything at once, as a loss of power; the processes of steps live on, which is worse. */
+  /** Worker, API and servers at once, as a loss of power; the processes of steps are not killed, which is worse. */
   async killAll(): Promise<void> {
     const marks = Object.values(this.stack.pids()).flatMap((pid) => markOf(pid ?? 0) ?? []);
+    this.kills.push(now());
     this.stack.kill();
     this.servers?.temporal.kill();
     this.servers?.postgres.kill();
@@ -175,9 +187,12 @@ export class Harness {
   }
 }
 
+/** With fractions of a millisecond, as the lines of counter files have them. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /** Of a folder with a home in it. As root the data may lie outside the folder, where the account of Postgres can reach it. */
 export function removePostgres(folder: string): void {
-  const account = postgresAccount();
-  for (const data of [join(folder, "home", "postgres"), join(folder, "postgres")])
-    if (account && existsSync(data)) rmSync(folderOutside(account, data), { recursive: true, force: true });
+  for (const data of [join(folder, "home", "postgres"), join(folder, "postgres")]) removeOutside(data);
 }

@@ -1,5 +1,6 @@
 // `npm run kills`: `kill -9` of worker or everything at seeded moments; says what was lost and what was done twice.
 import { parseArgs } from "node:util";
+import { ENDED_MS } from "./checker.js";
 import { killRound } from "./kill-round.js";
 import { withHarness } from "./scratch.js";
 import { withScriptedModel } from "./scripted-model.js";
@@ -8,7 +9,9 @@ const HELP = `npm run kills -- [--kills 30] [--runs 10] [--steps 20] [--at-once 
 
 Runs of 20 steps of 200 ms append a line to a file in each step, as shell commands, as activities of a file and by an
 agent (with a scripted model), while the worker or everything is killed with kill -9 at random moments and started again.
-Every line must be there once; twice only where the step itself tells of an attempt that was lost with its worker.
+Every line must be there once; twice only where the step itself tells of an attempt that was lost with its worker, and had
+written its line before that was killed. What a worker has started is ended as it dies, which takes a moment: how long after
+the kill a line was still written is told, and more than ${ENDED_MS} ms is a loss.
 The same seed kills at the same moments.
 `;
 
@@ -46,12 +49,14 @@ const sound = await withScriptedModel(async () => {
   const times = result.recoveries.toSorted((a, b) => a - b);
   for (const { invariant, run_id, what } of findings) console.log(`${invariant} ${run_id ?? ""}: ${what}`);
   const count = (...invariants: string[]) => findings.filter(({ invariant }) => invariants.includes(invariant)).length;
-  const outside = findings.filter(({ what }) => what.includes("lost attempts")).length;
+  const outside = findings.filter(({ what }) => /lost attempts|was killed/.test(what)).length;
+  const late = repeated.filter((ms) => ms > 0);
   const median = times[Math.floor(times.length / 2)] ?? 0;
   console.log(
     `Seed ${values.seed}: ${workerKills + treeKills} kills (${workerKills} of the worker, ${treeKills} of everything), ${runs} runs, ${steps} steps. ` +
-      `Lost ${count("I1", "I2", "I3", "I4", "I5", "I6") - outside}, repeated outside the window ${outside}, repeated inside it ${repeated} ` +
-      `(${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("I7", "I8", "I9", "I10")}. ` +
+      `Lost ${count("I1", "I2", "I3", "I4", "I5", "I6") - outside}, repeated outside the window ${outside}, repeated inside it ${repeated.length} ` +
+      `(${repeated.length - late.length} killed after the effect, ${late.length} up to ${Math.round(Math.max(0, ...late))} ms before it; ` +
+      `${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("I7", "I8", "I9", "I10")}. ` +
       `Went on after ${seconds(median)} (median), ${seconds(times.at(-1) ?? 0)} (longest).`,
   );
   return findings.length === 0;

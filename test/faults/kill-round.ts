@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { check, type Finding } from "./checker.js";
+import { check, type Finding, repetitions } from "./checker.js";
 import { gather } from "./evidence.js";
 import type { Harness, WatchedRun } from "./harness.js";
 import { Random } from "./random.js";
@@ -28,8 +28,8 @@ export interface KillRoundResult {
   steps: number;
   /** Steps that tell of an attempt lost with its worker: these may have acted twice. */
   stepsWithLostAttempts: number;
-  /** Lines above one for each step, each of them inside such a step. */
-  repeated: number;
+  /** Lines that were written once more after the kill of their worker: how much later than it, in milliseconds; 0: before it. */
+  repeated: number[];
   /** Milliseconds from each kill until steps are done again that cannot be left over from before. */
   recoveries: number[];
   findings: Finding[];
@@ -96,7 +96,7 @@ export async function killRound(harness: Harness, options: KillRoundOptions): Pr
     treeKills,
     steps: told.reduce((sum, run) => sum + run.steps.length, 0),
     stepsWithLostAttempts: lostIn.length,
-    repeated: told.reduce((sum, run) => sum + (run.counter ?? []).length - new Set(run.counter).size, 0),
+    repeated: told.flatMap((run) => repetitions(run, evidence.kills).map(({ afterKillMs }) => afterKillMs)),
     recoveries,
     findings: check(evidence),
   };

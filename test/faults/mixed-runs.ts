@@ -62,6 +62,14 @@ export default defineWorkflow({
       const first = await ctx.agent("write", { permission: "bypassPermissions", prompt: "[[write made.txt hello]] [[say It is written.]]" });
       await ctx.agent("go on", { session: first.sessionId, prompt: "[[shell npm run deploy]] [[say I could not.]]" });
     }
+    if (way === "asked") {
+      const { fields } = await ctx.approve("go", { message: "Go?", fields: z.object({ ticket: z.string() }), phase: "work" });
+      const { url } = await ctx.waitForEvent<{ url: string }>("deployed");
+      const late = await ctx.approve("late", { message: "Still?", deadline: 300, default: "reject" });
+      const child = await ctx.child("mixed", { way: "retried" }, { key: "again", workspace: "parent" });
+      const failed = await ctx.child("mixed", { way: "failing" }, { retry: { maxAttempts: 2, initialDelayMs: 20 } }).catch((error) => error.type);
+      await ctx.comment(JSON.stringify([fields, url, late.approved, child, failed]));
+    }
     if (way === "long") for (let n = 1; n <= 6; n++) await ctx.shell("echo " + n + "; sleep 0.4", { name: "part " + n, phase: "work" });
     await ctx.shell("echo ended", { phase: "end" });
     return { way };
@@ -96,6 +104,7 @@ const WAYS = [
   ["talked to", "completed"],
   ["terminated", "cancelled"],
   ["its worker killed", "completed"],
+  ["asked", "completed"],
 ] as const;
 
 export interface MixedRun {
@@ -112,10 +121,15 @@ export async function startMixed(harness: Harness, n: number): Promise<MixedRun>
     way === "too long"
       ? await harness.begin("limited", {}, counted)
       : await harness.begin("mixed", { way: LONG.has(way) ? "long" : way }, counted);
+  const tell = (what: string, body: unknown = {}) => harness.client.insist("POST", `/api/runs/${run.id}/${what}`, { body });
+  if (way === "asked") {
+    await tell("events/deployed", { url: "https://stage.example" });
+    await told(run, ({ type }) => type === "workflow.approval.requested");
+    await tell("approvals/go", { answer: "approve", reason: "it is time", fields: { ticket: "T-1" } });
+  }
   if (!LONG.has(way)) return { run, way, wanted };
 
-  await begun(run);
-  const tell = (what: string, body: unknown = {}) => harness.client.insist("POST", `/api/runs/${run.id}/${what}`, { body });
+  await told(run, ({ type }) => type === "workflow.step.completed", 2);
   if (way === "cancelled") await tell("cancel", { reason: "no longer wanted" });
   if (way === "terminated") await terminate(harness, run.id);
   if (way === "its worker killed") await harness.kill9("worker");
@@ -139,10 +153,10 @@ export async function startMixed(harness: Harness, n: number): Promise<MixedRun>
 /** Ways in which something is done to a run from outside, so that it has to take a while. */
 const LONG: ReadonlySet<string> = new Set(["cancelled", "paused", "talked to", "terminated", "its worker killed"]);
 
-async function begun({ id, stream }: WatchedRun): Promise<void> {
-  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20))
-    if (stream.seen.filter(({ type }) => type === "workflow.step.completed").length >= 2) return;
-  throw new Error(`The run ${id} has not begun to work within a minute.`);
+/** Waits until the run's stream has told so many of these. */
+async function told({ id, stream }: WatchedRun, what: (event: { type: string }) => boolean, times = 1): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) if (stream.seen.filter(what).length >= times) return;
+  throw new Error(`The run ${id} has not come so far within a minute.`);
 }
 
 async function terminate(harness: Harness, runId: string): Promise<void> {

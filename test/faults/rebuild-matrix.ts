@@ -11,8 +11,9 @@ import { withScriptedModel } from "./scripted-model.js";
 const HELP = `npm run rebuilds -- [--runs 50] [--at-once 4]
 
 Runs that succeed, fail, are tried again, time out, are cancelled, paused, terminated, lose their worker, are commented on
-and given files, with agents and large outputs. When all are over the schema "mirror" is dropped and rebuilt. Every row of
-runs, steps, attempts, comments, artifacts, checkpoints, sessions, tool calls, output and events must be as it was.
+and given files, ask people, wait for events and start other runs, with agents and large outputs. When all are over the schema
+"mirror" is dropped and rebuilt. Every row of runs, steps, attempts, comments, artifacts, checkpoints, sessions, tool calls,
+output and events must be as it was.
 `;
 
 const { values } = parseArgs({

@@ -6,7 +6,7 @@ import { gather } from "./evidence.js";
 import type { Harness } from "./harness.js";
 import { counterLines } from "./traces.js";
 
-/** When the worker dies in its step: while the command runs, or with the outcome recorded and not reported. */
+/** When the worker dies in its step: while the command runs and has not acted, or with the outcome recorded and not reported. */
 export type Moment = "in mid-step" | "between effect and report";
 
 export interface RecoveryTime {
@@ -24,6 +24,8 @@ export interface RecoveryTime {
 
 const STEPS = 20;
 const STEP = 9;
+/** After the line of the step before, which then has 50 ms to go: in the middle of the 150 ms before the effect. */
+const INTO_STEP_MS = 120;
 
 /** Kill the worker with `kill -9` in step 9 of a run of 20 steps of 200 ms, and see how long the run needs from there. */
 export async function timeRecovery(harness: Harness, moment: Moment): Promise<RecoveryTime> {
@@ -31,7 +33,8 @@ export async function timeRecovery(harness: Harness, moment: Moment): Promise<Re
   const run = await harness.count("count-shell", STEPS);
   if (moment === "between effect and report") await harness.followed();
   else {
-    while (!counterLines(run.counter ?? "").includes(String(STEP))) await sleep(2);
+    while (!counterLines(run.counter ?? "").includes(String(STEP - 1))) await sleep(2);
+    await sleep(INTO_STEP_MS);
     await harness.kill9("worker");
   }
   const killed = Date.now();
@@ -47,7 +50,7 @@ export async function timeRecovery(harness: Harness, moment: Moment): Promise<Re
     readyToDone: done - ready,
     stepsLeft: STEPS - STEP + (moment === "in mid-step" ? 1 : 0),
     repeated: counterLines(run.counter ?? "").length - STEPS,
-    findings: evidence ? checkRun(evidence) : [],
+    findings: evidence ? checkRun(evidence, harness.kills) : [],
   };
 }
 

@@ -108,5 +108,5 @@ async function lines(run: WatchedRun, count: number): Promise<void> {
 
 async function expectSound(run: WatchedRun): Promise<void> {
   const found = (await gather(harness, { afterwards: false })).runs.find(({ run_id }) => run_id === run.id);
-  expect(found && checkRun(found)).toEqual([]);
+  expect(found && checkRun(found, harness.kills)).toEqual([]);
 }

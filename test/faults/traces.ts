@@ -39,8 +39,26 @@ export function leftoversBelow(folder: string): string[] {
   });
 }
 
-/** Lines of a counter file; none when nothing was counted yet. */
+/** A line of a counter file: the first word, and when it was written, in milliseconds, if the line says so. */
+export interface CountedLine {
+  word: string;
+  at: number | null;
+}
+
+/** None when nothing was counted yet. */
+export function countedLines(file: string): CountedLine[] {
+  return linesOf(file).map((line) => {
+    const [word = "", seconds] = line.split(" ");
+    return { word, at: seconds ? Number(seconds) * 1000 : null };
+  });
+}
+
+/** The first words alone. */
 export function counterLines(file: string): string[] {
+  return countedLines(file).map(({ word }) => word);
+}
+
+function linesOf(file: string): string[] {
   try {
     return readFileSync(file, "utf8").split("\n").filter(Boolean);
   } catch {

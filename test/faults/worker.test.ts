@@ -27,10 +27,23 @@ test.each([
   await harness.client.finished(run.id);
 
   const found = (await gather(harness, { afterwards: false })).runs.find(({ run_id }) => run_id === run.id);
-  expect(found && checkRun(found)).toEqual([]);
+  expect(found && checkRun(found, harness.kills)).toEqual([]);
   expect(counterLines(run.counter ?? "").filter((line) => line === "2")).toHaveLength(lines);
   expect(found?.steps[1]?.attempts.filter(({ status }) => status === "lost")).toHaveLength(lost);
 });
+
+test.each(["one-command", "one-activity"] as const)(
+  "a worker that dies before the effect (%s): what it has started is ended with it, and acts once",
+  async (workflow) => {
+    const file = join(harness.folder, "counters", workflow);
+    const run = await harness.command(`echo begin >> ${file}; sleep 0.5; echo acted >> ${file}; sleep 1`, workflow);
+    await vi.waitFor(() => expect(counterLines(file)).toEqual(["begin"]), { timeout: 20_000, interval: 5 });
+    await harness.kill9("worker");
+    await harness.client.finished(run.id);
+
+    expect(counterLines(file)).toEqual(["begin", "begin", "acted"]);
+  },
+);
 
 test("a worker that dies while a command runs: the command is ended before it runs again", async () => {
   const file = join(harness.folder, "counters", "hanging");
