@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 /**
  * Which folders each folder may import. `type:` allows `import type` alone. Files at the top (`config`,
- * `fault`, `payload-codec`, `package-root`) count as folders of their own name.
+ * `fault`, `payload-codec`, `package-root`, `program`) count as folders of their own name.
  */
 const mayImport: Record<string, readonly string[]> = {
   contract: [],
@@ -13,7 +13,18 @@ const mayImport: Record<string, readonly string[]> = {
   workflows: ["contract", "sdk", "definition", "type:activities"],
   db: ["contract", "package-root"],
   activities: ["contract", "definition", "db", "fault"],
-  worker: ["contract", "sdk", "activities", "definition", "db", "config", "payload-codec", "package-root", "type:workflows"],
+  worker: [
+    "contract",
+    "sdk",
+    "activities",
+    "definition",
+    "db",
+    "config",
+    "payload-codec",
+    "package-root",
+    "program",
+    "type:workflows",
+  ],
   api: ["contract", "definition", "db", "config", "fault", "package-root", "type:workflows"],
   cli: ["contract", "sdk", "definition", "config", "package-root", "local"],
   bench: ["*"],

@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     pool: "forks",
-    // The servers behind the tests want a core of their own.
-    maxWorkers: 2,
+    // Most tests wait for servers and processes of theirs: one more than the two cores that this is meant for.
+    maxWorkers: 3,
     include: ["**/*.test.ts"],
     exclude: ["dist/**", "**/node_modules/**"],
     globalSetup: ["test/support/global-setup.ts"],

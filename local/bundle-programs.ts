@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build, formatMessages, type Plugin } from "esbuild";
 import { builtFile } from "../package-root.js";
-import { filesOf, loadProgram, PROGRAMS, type ProgramName } from "./program.js";
+import { filesOf, loadProgram, PROGRAMS, type ProgramName } from "../program.js";
 
 /** Found by the programs where they are installed: what is loaded late or never, and what reads files of its own. */
 const EXTERNAL = [
@@ -26,8 +26,9 @@ const __url = require("node:url").pathToFileURL(__filename).href, __resolve = re
  * @throws {Error} for whatever esbuild warns of.
  */
 export async function bundlePrograms(): Promise<void> {
-  await Promise.all(PROGRAMS.map(bundle));
-  for (const name of PROGRAMS) await writeFile(filesOf(name).cache, loadProgram(name).script.createCachedData());
+  const names = Object.keys(PROGRAMS) as ProgramName[];
+  await Promise.all(names.map(bundle));
+  for (const name of names) await writeFile(filesOf(name).cache, loadProgram(name).script.createCachedData());
 }
 
 async function bundle(name: ProgramName): Promise<void> {
@@ -35,7 +36,7 @@ async function bundle(name: ProgramName): Promise<void> {
   // V8 tells code by its length alone.
   await rm(cache, { force: true });
   const { warnings } = await build({
-    entryPoints: [builtFile(`local/${name}-process.js`)],
+    entryPoints: [builtFile(PROGRAMS[name])],
     outfile: code,
     bundle: true,
     platform: "node",

@@ -1,4 +1,4 @@
 // The worker, as the built files have it: `node dist/local/worker-main.js`.
-import { runProgram } from "./program.js";
+import { runProgram } from "../program.js";
 
 await runProgram("worker");

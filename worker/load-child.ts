@@ -1,4 +1,4 @@
-// Evaluates one definition file and says what it is. Runs as a process of its own, without secrets.
+import { once } from "node:events";
 import * as temporal from "@temporalio/workflow";
 import * as zod from "zod";
 import type { Json } from "../contract/json.js";
@@ -12,18 +12,21 @@ import type { Description, LoadAnswer, LoadRequest } from "./load.js";
 import { endWithParent } from "./orphan-guard.js";
 import { warmUp } from "./warm-up.js";
 
-endWithParent();
-// The environment itself is slow to read, and the YAML library reads it for every word.
-process.env = { ...process.env };
-const stopWarmingUp = warmUp();
 let definition: WorkflowDefinition | undefined;
 
-process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {
-  stopWarmingUp();
-  process.send?.({ id }); // it has begun
-  process.send?.({ id, answer: answer(request) });
-});
-process.on("disconnect", () => process.exit(0));
+/** Evaluates one definition file and says what it is, as its parent asks. Runs as a process of its own, without secrets. */
+export async function main(): Promise<void> {
+  endWithParent();
+  // The environment itself is slow to read, and the YAML library reads it for every word.
+  process.env = { ...process.env };
+  const stopWarmingUp = warmUp();
+  process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {
+    stopWarmingUp();
+    process.send?.({ id }); // it has begun
+    process.send?.({ id, answer: answer(request) });
+  });
+  await once(process, "disconnect");
+}
 
 function answer(request: LoadRequest): LoadAnswer {
   switch (request.ask) {

@@ -22,7 +22,7 @@ export class LoadProcess {
 
   constructor() {
     const coverage = process.env.NODE_V8_COVERAGE;
-    this.child = fork(builtFile("worker/load-child.js"), [], {
+    this.child = fork(builtFile("worker/load-main.js"), [], {
       env: { PATH: process.env.PATH ?? "", ...(coverage ? { NODE_V8_COVERAGE: coverage } : {}) },
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       execArgv: ["--max-old-space-size=512"],

@@ -1,4 +1,5 @@
-// Replays histories for its parent, one at a time, and answers with the facts they tell.
+import { once } from "node:events";
+import type { PayloadCodec } from "@temporalio/common";
 import proto from "@temporalio/proto";
 import { DefaultLogger, Runtime, Worker } from "@temporalio/worker";
 import type { Fact } from "../contract/fact.js";
@@ -8,18 +9,20 @@ import { endWithParent } from "./orphan-guard.js";
 import type { ReplayAnswer, ReplayRequest } from "./replayer.js";
 import { narrationSinks } from "./sinks.js";
 
-endWithParent();
-Runtime.install({ logger: new DefaultLogger("ERROR", () => undefined) });
-const home = process.env.LONGHAUL_HOME;
-if (!home) throw new Error("LONGHAUL_HOME is not set.");
-const codec = await createPayloadCodec(home);
+/** Replays histories for its parent, one at a time, and answers with the facts they tell. */
+export async function main(): Promise<void> {
+  endWithParent();
+  Runtime.install({ logger: new DefaultLogger("ERROR", () => undefined) });
+  const home = process.env.LONGHAUL_HOME;
+  if (!home) throw new Error("LONGHAUL_HOME is not set.");
+  const codec = await createPayloadCodec(home);
+  process.on("message", (request: ReplayRequest) => {
+    void replay(request, codec).then((answer) => process.send?.(answer));
+  });
+  await once(process, "disconnect");
+}
 
-process.on("disconnect", () => process.exit(0));
-process.on("message", (request: ReplayRequest) => {
-  void replay(request).then((answer) => process.send?.(answer));
-});
-
-async function replay({ id, runId, history }: ReplayRequest): Promise<ReplayAnswer> {
+async function replay({ id, runId, history }: ReplayRequest, codec: PayloadCodec): Promise<ReplayAnswer> {
   const facts: Fact[] = [];
   try {
     await Worker.runReplayHistory(

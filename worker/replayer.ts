@@ -117,7 +117,7 @@ export class Replayer {
   }
 
   private start(): ChildProcess {
-    const child = fork(builtFile("worker/replay-child.js"), [], {
+    const child = fork(builtFile("worker/replay-main.js"), [], {
       env: { PATH: process.env.PATH ?? "", LONGHAUL_HOME: this.options.home, ...coverage() },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       execArgv: [],

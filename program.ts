@@ -2,11 +2,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import { Script } from "node:vm";
-import { builtFile } from "../package-root.js";
+import { builtFile } from "./package-root.js";
 
-/** The processes that are started from one file each, made by the build: `<name>-process.ts` and all it imports. */
-export const PROGRAMS = ["worker", "api"] as const;
-export type ProgramName = (typeof PROGRAMS)[number];
+/** The processes that are started from one file each, made by the build of the module that is named here and all it imports. */
+export const PROGRAMS = {
+  worker: "local/worker-process.js",
+  api: "local/api-process.js",
+  load: "worker/load-child.js",
+  replay: "worker/replay-child.js",
+} as const;
+export type ProgramName = keyof typeof PROGRAMS;
 
 interface Program {
   main(): Promise<void>;
