@@ -168,6 +168,7 @@ describe("a launcher", { timeout: 30_000 }, () => {
     test("ends what it is told to guard, and leaves alone what it was let go of", async () => {
       const worker = await startWorker(
         `const { spawn } = await import("node:child_process");
+         await new Promise((closed) => launcher.start(command("true"), { ...events, closed })); // it has begun
          const letGo = [1, 2].map(() => {
            const child = spawn("sleep", ["60"], { detached: true, stdio: "ignore", env: ${JSON.stringify(env)} });
            return [child.pid, launcher.guard({ leader: child.pid, marks: { LONGHAUL_RUN_ID: "of none" } })];
@@ -176,7 +177,6 @@ describe("a launcher", { timeout: 30_000 }, () => {
          process.send(letGo.map(([pid]) => pid));`,
       );
       const [[guarded, free]] = (await once(worker, "message")) as [[number, number]];
-      await sleep(200);
       worker.kill("SIGKILL");
 
       await vi.waitFor(() => expect(() => process.kill(guarded, 0)).toThrow("ESRCH"), { timeout: 5_000 });
