@@ -11,15 +11,14 @@ export async function markSettled(db: Database, runId: string, execution: string
     .where(and(eq(executions.runId, runId), eq(executions.execution, execution)));
 }
 
-/** The run's executions that began before this one, oldest first. */
-export async function executionsBefore(db: Database, runId: string, execution: string): Promise<string[]> {
+/** The run's executions, oldest first: one that was continued, reset or restored has several. */
+export async function executionsOf(db: Database, runId: string): Promise<string[]> {
   const rows = await db.orm
     .select({ execution: executions.execution })
     .from(executions)
     .where(eq(executions.runId, runId))
     .orderBy(executions.createdAt);
-  const names = rows.map((row) => row.execution);
-  return names.slice(0, Math.max(0, names.indexOf(execution)));
+  return rows.map((row) => row.execution);
 }
 
 export interface UnsettledExecution {

@@ -74,9 +74,11 @@ export class Reconciler {
   private async settleClosed(): Promise<void> {
     if (!this.deps.isQuiet() && Date.now() - this.settledAt < SETTLE_WITHIN_MS) return;
     this.settledAt = Date.now();
+    const closed = new Map<string, string[]>();
     for (const { runId, execution } of await unsettledExecutions(this.deps.db, { finished: true })) {
-      await this.attempt(runId, () => settle(this.deps, runId, execution));
+      closed.set(runId, [...(closed.get(runId) ?? []), execution]);
     }
+    for (const [runId, unsettled] of closed) await this.attempt(runId, () => settle(this.deps, runId, unsettled));
   }
 
   private async lookAtOpen(): Promise<void> {

@@ -5,8 +5,8 @@ import { sweepRun } from "../activities/sweep.js";
 import type { Fact } from "../contract/fact.js";
 import type { RunError, RunStatus } from "../contract/run.js";
 import type { Database } from "../db/database.js";
-import { executionsBefore, markSettled, projectPathOf } from "../db/executions.js";
-import { correctRun, settleRun } from "../db/projection-correct.js";
+import { executionsOf, markSettled, projectPathOf } from "../db/executions.js";
+import { correctRun, type ExecutionFacts, settleRun } from "../db/projection-correct.js";
 import { writeRunFiles } from "../db/run-files.js";
 import { writeRunFile } from "../db/run-folder.js";
 import { type History, ReplayError, type Replayer } from "./replayer.js";
@@ -21,34 +21,47 @@ export interface SettleDeps {
 }
 
 /**
- * After an execution has closed: replay its history once more, correct what was told and never became
- * true, and archive history and facts in the run's folder. Every closed run is thereby a replay test.
+ * After a run has finished: replay the histories of its executions once more, correct what was told and never became true, and
+ * archive histories and facts in the run's folder. Every closed run is thereby a replay test.
  *
- * Does nothing while the execution is open.
+ * Does nothing while one of its executions is open.
+ *
+ * @param unsettled the executions for which this has not been done.
  */
-export async function settle(deps: SettleDeps, runId: string, execution: string): Promise<void> {
+export async function settle(deps: SettleDeps, runId: string, unsettled: readonly string[]): Promise<void> {
   const { db, client, log } = deps;
-  const handle = client.workflow.getHandle(runId, execution);
-  const { status } = await handle.describe();
-  if (status.name === "RUNNING" || status.name === "PAUSED") return;
+  const project = await projectPathOf(db, runId);
+  const all: ExecutionFacts[] = [];
+  let ending: (Ending & { execution: string }) | null = null;
+  for (const execution of await executionsOf(db, runId)) {
+    const handle = client.workflow.getHandle(runId, execution);
+    const { status } = await handle.describe();
+    if (status.name === "RUNNING" || status.name === "PAUSED") return;
 
-  const history = await handle.fetchHistory();
-  const facts = isGivenUp(history) ? null : await replayed(deps, runId, history);
-  const before = await earlier(deps, runId, execution);
-  const all = [...before, ...(facts ? [{ execution, facts }] : [])];
-  const silent = !facts?.some(isLastWord);
-  const ending = silent ? { execution, ...endingOf(history, status.name) } : null;
+    const history = await handle.fetchHistory();
+    const facts = isGivenUp(history) ? null : await replayed(deps, runId, history);
+    if (facts) all.push({ execution, facts });
+    ending = facts?.some(isLastWord) ? null : { execution, ...endingOf(history, status.name) };
+    const part = facts?.at(-1)?.type === "run.continued" ? `.${all.length}` : "";
+    if (project && unsettled.includes(execution)) await writeRunFile(project, runId, `history${part}.json`, historyText(history));
+  }
 
   if (ending) await sweepRun(runId); // no close gate has seen to it that nothing is left running
-  const project = await projectPathOf(db, runId);
-  const part = facts?.at(-1)?.type === "run.continued" ? before.length + 1 : null;
-  if (project) await archive(project, runId, { history, part, facts: all.flatMap((told) => told.facts), ending });
-  if (ending) await settleRun(db, runId, execution, ending);
+  if (project) await archive(project, runId, all, ending);
+  if (ending) await settleRun(db, runId, ending.execution, ending);
   const differing = await correctRun(db, runId, all);
   if (differing.length > 0) log.warn({ run: runId, seqs: differing }, "the run was corrected by its replay");
   if (project) await writeRunFiles(db, runId, []);
-  await deps.forget(runId, execution);
-  await markSettled(db, runId, execution);
+  for (const execution of unsettled) {
+    await deps.forget(runId, execution);
+    await markSettled(db, runId, execution);
+  }
+}
+
+export interface Ending {
+  status: RunStatus;
+  error: RunError | null;
+  at: string;
 }
 
 /** Whether an execution that tells this has come to its end in order. */
@@ -60,13 +73,9 @@ export function isLastWord({ type }: Fact): boolean {
  * What `rebuild` needs when Temporal has forgotten the run. Facts of all its executions are in one file, in order; histories are
  * `history.json` and, of those that the run did not end in, `history.1.json` and on.
  */
-async function archive(
-  project: string,
-  runId: string,
-  { history, part, facts, ending }: { history: History; part: number | null; facts: Fact[]; ending: object | null },
-): Promise<void> {
-  await writeRunFile(project, runId, part === null ? "history.json" : `history.${part}.json`, historyText(history));
-  await writeRunFile(project, runId, "facts.jsonl", facts.map((fact) => `${JSON.stringify(fact)}\n`).join(""));
+async function archive(project: string, runId: string, all: readonly ExecutionFacts[], ending: object | null): Promise<void> {
+  const lines = all.flatMap(({ facts }) => facts.map((fact) => `${JSON.stringify(fact)}\n`));
+  await writeRunFile(project, runId, "facts.jsonl", lines.join(""));
   if (ending) await writeRunFile(project, runId, "ending.json", JSON.stringify(ending));
 }
 
@@ -74,17 +83,6 @@ async function archive(
 function historyText(history: History): string {
   const { History } = proto.temporal.api.history.v1;
   return JSON.stringify(History.toObject(History.fromObject(history), { longs: String, enums: String, bytes: String }));
-}
-
-/** The facts of the run's executions before this one: a run that was reset or restored has several. */
-async function earlier(deps: SettleDeps, runId: string, execution: string): Promise<{ execution: string; facts: Fact[] }[]> {
-  const before = await executionsBefore(deps.db, runId, execution);
-  const told = [];
-  for (const other of before) {
-    const facts = await replayed(deps, runId, await deps.client.workflow.getHandle(runId, other).fetchHistory());
-    if (facts) told.push({ execution: other, facts });
-  }
-  return told;
 }
 
 async function replayed({ replayer, log }: SettleDeps, runId: string, history: History): Promise<Fact[] | null> {
@@ -98,10 +96,7 @@ async function replayed({ replayer, log }: SettleDeps, runId: string, history: H
 }
 
 /** What Temporal says of an execution that ended without a word of its own. */
-export function endingOf(
-  history: temporal.api.history.v1.IHistory,
-  status: string,
-): { status: RunStatus; error: RunError | null; at: string } {
+export function endingOf(history: temporal.api.history.v1.IHistory, status: string): Ending {
   const last = history.events?.at(-1);
   const at = last?.eventTime
     ? new Date(Number(last.eventTime.seconds) * 1000 + Math.floor((last.eventTime.nanos ?? 0) / 1e6))
