@@ -10,7 +10,7 @@ import type { WorkflowDefinition } from "../sdk/index.js";
 import * as longhaul from "../sdk/index.js";
 import type { Description, LoadAnswer, LoadRequest } from "./load.js";
 import { endWithParent } from "./orphan-guard.js";
-import { warmUp } from "./warm-up.js";
+import { WarmUp } from "./warm-up.js";
 
 let definition: WorkflowDefinition | undefined;
 
@@ -19,11 +19,12 @@ export async function main(): Promise<void> {
   endWithParent();
   // The environment itself is slow to read, and the YAML library reads it for every word.
   process.env = { ...process.env };
-  const stopWarmingUp = warmUp();
+  const warmUp = process.argv[2] === "warm" ? new WarmUp() : undefined;
+  warmUp?.later();
   process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {
-    stopWarmingUp();
     process.send?.({ id }); // it has begun
     process.send?.({ id, answer: answer(request) });
+    warmUp?.later();
   });
   await once(process, "disconnect");
 }

@@ -20,9 +20,10 @@ export class LoadProcess {
   private asked = 0;
   private gone: string | undefined;
 
-  constructor() {
+  /** @param options.warm whether it makes itself faster at reading definitions while nothing is asked of it */
+  constructor({ warm = false }: { warm?: boolean } = {}) {
     const coverage = process.env.NODE_V8_COVERAGE;
-    this.child = fork(builtFile("worker/load-main.js"), [], {
+    this.child = fork(builtFile("worker/load-main.js"), warm ? ["warm"] : [], {
       env: { PATH: process.env.PATH ?? "", ...(coverage ? { NODE_V8_COVERAGE: coverage } : {}) },
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       execArgv: ["--max-old-space-size=512"],

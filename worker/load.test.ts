@@ -7,6 +7,7 @@ import { createLoader } from "./load.js";
 
 const root = testFolder();
 const loader = createLoader({ timeLimitMs: 2_000 });
+const ECHO = { id: "echo", type: "script", command: "echo" };
 
 test("no program sees what another one has left, however soon it comes", async () => {
   const text = (n: number) => `globalThis.met = [...(globalThis.met ?? []), ${n}];\n${definition("String(globalThis.met)")}`;
@@ -34,6 +35,21 @@ test("a text is compiled to what its file would be", async () => {
     ok: false,
     problems: expect.arrayContaining([expect.objectContaining({ path: "steps[0].ident", line: 3 })]),
   });
+});
+
+test("a definition that takes too long is ended alone, and those beside it are read", async () => {
+  const schema = { type: "object", properties: { text: { type: "string", pattern: "^(a+)+$" } } };
+  const plan = await loader.compileText(JSON.stringify({ name: "slow", input: schema, steps: [ECHO] }), "slow.json");
+  if (!plan.ok) throw new Error(JSON.stringify(plan.problems));
+
+  const [slow, ...fine] = await Promise.all([
+    loader.checkInput(plan.workflow.program, { text: `${"a".repeat(60)}b` }),
+    loader.checkInput(plan.workflow.program, { text: "aa" }),
+    loader.compileText(JSON.stringify({ name: "fine", steps: [ECHO] }), "fine.json"),
+  ]);
+
+  expect(slow).toMatchObject({ ok: false, problems: [{ message: expect.stringMatching(/not evaluated within 2 s/) }] });
+  expect(fine).toMatchObject([{ ok: true, input: { text: "aa" } }, { ok: true }]);
 });
 
 test("inputs are checked by the program that they are for", async () => {

@@ -12,6 +12,7 @@ import type { CompileResult } from "../definition/compile.js";
 import { CompileError, compile } from "./compile.js";
 import { alone, loadFunctions } from "./load-functions.js";
 import { LoadProcess } from "./load-process.js";
+import { PlanProcess } from "./plan-process.js";
 
 /** How long a file may take to be evaluated: it only has to describe itself. */
 const TIME_LIMIT_MS = 10_000;
@@ -49,13 +50,14 @@ const IDLE_MS = 300_000;
 /** Processes kept at most; each holds one program. */
 const MOST_KEPT = 8;
 
-/** One for all loaders of this process. It ends with it, as those do that are kept. */
+/** One for all loaders of this process. They end with it, as those do that are kept. */
 const spare = new Spare(() => new LoadProcess());
+const plans = new PlanProcess();
 
 /**
- * Loads definition files, each in a child process of its own: an endless loop or an exit there harms
+ * Loads definition files: those of TypeScript each in a child process of its own, where an endless loop or an exit harms
  * nothing. The process that described a program is kept for a while, to check the inputs of its runs. After the first one
- * a spare one waits, with all imports done, for the next program.
+ * a spare one waits, with all imports done, for the next program. All others are read by one process.
  */
 export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: number } = {}): Loader {
   const kept = new Map<string, { child: LoadProcess; idle: NodeJS.Timeout }>();
@@ -65,7 +67,7 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
       if (!file.endsWith(".ts")) return loadPlan(file, root, text);
       try {
         const { program, activitiesCode, files } = await compile(file, root, text);
-        const answer = await ask({ ask: "describe", program, activitiesCode });
+        const answer = await ask(keyOf(program), { ask: "describe", program, activitiesCode });
         if (!answer.ok) return { ok: false, error: errorOf(answer, program.file) };
         if (!("description" in answer)) throw new Error("A child that was to describe answered something else.");
 
@@ -93,7 +95,7 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
     },
 
     async compileText(text, file): Promise<CompiledText> {
-      const answer = await askOnce({ ask: "plan", file, text });
+      const answer = await plans.ask({ ask: "plan", file, text }, timeLimitMs);
       if (answer.ok && "plan" in answer && answer.functions) return { ok: false, problems: [alone(answer.functions)] };
       if (answer.ok && "plan" in answer) return { ok: true, workflow: plannedWorkflow(answer, file) };
       if (answer.ok) throw new Error("A child that was to compile answered something else.");
@@ -101,7 +103,10 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
     },
 
     async checkInput(program, input): Promise<InputResult> {
-      const answer = await ask({ ask: "check", program, input });
+      const answer =
+        program.kind === "plan"
+          ? await plans.ask({ ask: "check", program, input }, timeLimitMs)
+          : await ask(keyOf(program), { ask: "check", program, input });
       if (answer.ok && "input" in answer) return { ok: true, input: answer.input };
       if (!answer.ok && "problems" in answer) return { ok: false, problems: answer.problems };
       const error = answer.ok ? null : errorOf(answer, program.file);
@@ -114,7 +119,8 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
 
   async function loadPlan(path: string, root: string, given?: string): Promise<LoadResult> {
     const file = relative(root, path);
-    const answer = await ask({ ask: "plan", file, text: given ?? (await readFile(path, "utf8")) });
+    const text = given ?? (await readFile(path, "utf8"));
+    const answer = await plans.ask({ ask: "plan", file, text }, timeLimitMs);
     if (!answer.ok) return { ok: false, error: errorOf(answer, file) };
     if (!("plan" in answer)) throw new Error("A child that was to compile answered something else.");
     const { functions } = answer;
@@ -125,22 +131,15 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
   }
 
   async function namesOf(file: string, code: string): Promise<string[] | LoadError> {
-    const answer = await askOnce({ ask: "functions", file, code });
+    const child = spare.take(); // it is not kept: only the names are asked
+    const answer = await child.ask({ ask: "functions", file, code }, timeLimitMs);
+    child.release();
     if (!answer.ok) return errorOf(answer, file);
     if (!("names" in answer)) throw new Error("A child that was to name functions answered something else.");
     return answer.names;
   }
 
-  /** Of a process that is not kept: what one text does to it is not to touch another's. */
-  async function askOnce(request: LoadRequest): Promise<LoadAnswer> {
-    const child = spare.take();
-    const answer = await child.ask(request, timeLimitMs);
-    child.release();
-    return answer;
-  }
-
-  function ask(request: LoadRequest): Promise<LoadAnswer> {
-    const key = keyOf(request);
+  function ask(key: string, request: LoadRequest): Promise<LoadAnswer> {
     const known = kept.get(key);
     if (known) clearTimeout(known.idle);
     const child = known?.child.alive ? known.child : takeFor(key);
@@ -187,10 +186,8 @@ function plannedWorkflow(
 }
 
 /** What one process is kept for: code is evaluated there once. */
-function keyOf(request: LoadRequest): string {
-  if (!("program" in request)) return `plan of ${request.file}`;
-  const { program } = request;
-  return program.kind === "plan" ? `plan of ${program.file}` : sha256(`${program.file}\0${program.code}`);
+function keyOf({ file, code }: Pick<CodeProgram, "file" | "code">): string {
+  return sha256(`${file}\0${code}`);
 }
 
 function errorOf(answer: LoadAnswer & { ok: false }, file: string): LoadError {
