@@ -51,7 +51,7 @@ export function parseCondition(condition: string | boolean, options: TemplateOpt
   function readExpression(text: string, at: number): Parsed {
     const source = sourceOf(text, options);
     if ("message" in source) return refuse(source.message, at + source.offset);
-    const place = (offset: number) => at + (source.origins[offset] ?? text.length);
+    const place = (offset: number) => at + source.origin(offset);
     const parsed = parseCel(source.cel);
     if ("problem" in parsed) {
       const offset = place(parsed.at);
@@ -60,7 +60,7 @@ export function parseCondition(condition: string | boolean, options: TemplateOpt
     const problems: TextProblem[] = [];
     let cel = source.cel;
     for (const chain of parsed.chains.toReversed()) {
-      if (text[source.origins[chain.start] ?? -1] === "$") continue;
+      if (text[source.origin(chain.start)] === "$") continue;
       const ref = options.toRef(chain.path[0] === "_" ? chain.path.slice(1) : chain.path);
       if (typeof ref === "string") problems.unshift({ message: ref, offset: place(chain.start) });
       else cel = withRef(cel, chain, ref);
@@ -81,15 +81,21 @@ function refuse(message: string, offset: number): Parsed {
   return { condition: NEVER, problems: [{ message, offset }] };
 }
 
-/** The text as CEL: placeholders have become what they hold, `$` the item. `origins`: of each character, its offset in the text. */
-function sourceOf(text: string, { marks }: TemplateOptions): { cel: string; origins: number[] } | TextProblem {
+interface Source {
+  cel: string;
+  /** Where in the text a character of it comes from; the text's end for what is behind the last. */
+  origin(index: number): number;
+}
+
+/** The text as CEL: placeholders have become what they hold, `$` the item. */
+function sourceOf(text: string, { marks }: TemplateOptions): Source | TextProblem {
   const stretches = placeholdersIn(text, marks);
   const holes = stretches.map((stretch) => ("text" in stretch ? stretch.text.replaceAll("\0", " ") : "\0")).join("");
   const quoted = [...holes.matchAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/gs)].find(([found]) => found.includes("\0"));
   let cel = "";
-  const origins: number[] = [];
-  const add = (piece: string, origin: (i: number) => number) => {
-    for (let i = 0; i < piece.length; i++) origins.push(origin(i));
+  const pieces: { start: number; offset: number; isCopy: boolean }[] = [];
+  const add = (piece: string, offset: number, isCopy = false) => {
+    pieces.push({ start: cel.length, offset, isCopy });
     cel += piece;
   };
   for (const stretch of stretches) {
@@ -101,18 +107,24 @@ function sourceOf(text: string, { marks }: TemplateOptions): { cel: string; orig
     if (inside === undefined) return { message: `${source} is not closed in the condition "${text}".`, offset };
     if (quoted) return { message: `Inside quotes ${source} would be text. Leave the quotes out: ${source} == "…".`, offset };
     const parsed = parsePath(inside.trim());
-    add("(", () => offset);
-    if ("path" in parsed && !inside.trim().startsWith("$")) add(celOfPath(parsed.path), () => offset);
+    add("(", offset);
+    if ("path" in parsed && !inside.trim().startsWith("$")) add(celOfPath(parsed.path), offset);
     else addText(inside, start);
-    add(")", () => offset);
+    add(")", offset);
   }
-  return { cel, origins };
+  return { cel, origin };
+
+  function origin(index: number): number {
+    const piece = index < cel.length ? pieces.findLast(({ start }) => start <= index) : undefined;
+    if (!piece) return text.length;
+    return piece.isCopy ? piece.offset + index - piece.start : piece.offset;
+  }
 
   function addText(piece: string, offset: number): void {
     for (const part of piece.matchAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\$(?=[.[]|\s|\)|$)|[^"'$]+|./gs)) {
       const at = offset + part.index;
-      if (part[0] === "$") add("item", () => at);
-      else add(part[0], (i) => at + i);
+      if (part[0] === "$") add("item", at);
+      else add(part[0], at, true);
     }
   }
 }
