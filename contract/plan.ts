@@ -59,18 +59,28 @@ export type Chosen = z.infer<typeof Chosen>;
 export const Provider = z.enum(["claude", "codex", "gemini", "grok"]);
 export type Provider = z.infer<typeof Provider>;
 
+/** What an agent may do without asking. */
+export const Permission = z.enum(["default", "plan", "acceptEdits", "bypassPermissions"]);
+export type Permission = z.infer<typeof Permission>;
+
 /** What a step does. Times are in milliseconds. */
 export const PlanWork = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("agent"),
-    /** Chosen when the step begins, it must be one that can run steps. */
-    provider: z.union([Provider, Value]),
+    /** Chosen when the step begins, it must be one that can run steps. Left out, there is a role: its file says, else it is the default. */
+    provider: z.union([Provider, Value]).optional(),
     prompt: Value,
-    /** Whom the agent is to be, such as "security"; part of its system prompt. */
+    /** Whom the agent is to be, such as "security": the file `.agent/agents/security.md`, or the word alone where there is none. */
     role: Chosen.optional(),
+    /** A file of `.agent/profiles`; "default" is none. */
+    profile: Chosen.optional(),
+    /** Folders of `.agent/skills`. Left out: those that the profile names, else the role. */
+    skills: z.array(z.string()).optional(),
     system_prompt: Value.optional(),
     model: Chosen.optional(),
-    permission: z.enum(["default", "plan", "acceptEdits", "bypassPermissions"]).optional(),
+    permission: Permission.optional(),
+    /** Where neither the step, nor its profile, nor its role says one. Left out: "default". */
+    default_permission: Permission.optional(),
     max_turns: z.int().min(1).optional(),
   }),
   z.strictObject({

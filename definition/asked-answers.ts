@@ -4,7 +4,7 @@ import { refsOf } from "./template.js";
 import { valuesOf } from "./values.js";
 
 /** What an agent's step gives anyway, and what stands for all that it gives. */
-const OWN = new Set(["text", "sessionId", "filesChanged"]);
+const OWN = new Set(["text", "sessionId", "filesChanged", "instructionFiles"]);
 const WHOLE = new Set(["result", "output", "data"]);
 
 /**

@@ -82,6 +82,10 @@ describe.each([
       { kind: "agent", role: "critic" },
     ],
     [
+      { role: "critic", profile: "{{ input.profile }}", skills: ["review", "tidy"], prompt: "p" },
+      { kind: "agent", role: "critic", profile: { ref: ["input", "profile"] }, skills: ["review", "tidy"] },
+    ],
+    [
       { prompt: "p", model: "m", permission: "plan", max_turns: 3 },
       { kind: "agent", model: "m", permission: "plan", max_turns: 3 },
     ],
@@ -131,6 +135,9 @@ describe.each([
     [{ tool: "nodot" }, "a server's name, a dot"],
     [{ prompt: "p", agent: "codex" }, "cannot run steps yet"],
     [{ prompt: "p", provider: "clyde" }, 'Did you mean "claude"?'],
+    [{ prompt: "p", profile: "../strict" }, "safe in a URL"],
+    [{ prompt: "p", skills: ["a/b"] }, "safe in a URL"],
+    [{ command: "x", skills: ["review"] }, 'Unknown key "skills"'],
     [{ prompt: "p", agent: "{{ steps.nowhere.agent }}" }, 'There is no step "nowhere"'],
     [{ prompt: "p", agent: "{{ input.agent }}", provider: "claude" }, 'Unknown key "provider"'],
   ])("is refused when it is %j", (step, words) => {

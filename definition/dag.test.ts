@@ -46,7 +46,7 @@ describe("code-review.yaml, as its authors wrote it", () => {
       flow: { kind: "graph", by_level: true, concurrency: 3 },
     });
     expect(stepOf(plan, "security-audit")).toMatchObject({
-      work: { kind: "agent", provider: "claude", role: "security" },
+      work: { kind: "agent", role: "security" },
       needs: ["parse-changes"],
       timeout_ms: 60_000,
       retry: { maxAttempts: 3, initialDelayMs: 2000, multiplier: 2 },
@@ -121,7 +121,7 @@ describe("each field of a dag says something in the plan", () => {
 
   test.each([
     ["key", { key: "b" }, { key: "b" }],
-    ["agent, as a role", { agent: "security" }, { work: { provider: "claude", role: "security" } }],
+    ["agent, as a role", { agent: "security" }, { work: { role: "security" } }],
     ["agent, as a provider", { agent: "claude" }, { work: { kind: "agent", provider: "claude" } }],
     ["prompt", { prompt: "do {{x}}" }, { work: { prompt: { text: ["do ", ["name", "x"]] } } }],
     ["optional", { optional: true }, { optional: true }],
@@ -152,7 +152,7 @@ describe("each field of a dag says something in the plan", () => {
         {
           key: "a",
           needs: [],
-          work: { kind: "agent", provider: "claude", prompt: { literal: "p" }, role: "backend" },
+          work: { kind: "agent", prompt: { literal: "p" }, role: "backend" },
           on_failure: "stop",
         },
       ],

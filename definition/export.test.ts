@@ -30,6 +30,8 @@ describe.each(dialects)("a plan of %s", (dialect, keyWord, write) => {
         prompt: templates,
         agent: fc.constantFrom("claude", "{{ input.agent }}"),
         role: fc.constantFrom("critic", "{{ input.role }} of tests"),
+        profile: fc.constantFrom("strict", "{{ input.profile }}"),
+        skills: fc.constantFrom([], ["tidy", "review"]),
         model: fc.constantFrom("opus", "\\{{ x }}", "{{ input.model }}"),
         permission: fc.constantFrom("plan", "default"),
       },

@@ -116,10 +116,11 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const { provider, prompt, role, system_prompt, model, permission, max_turns } = work;
+      const { provider, prompt, role, profile, skills, system_prompt, model, permission, max_turns } = work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
-      const texts = { role: chosen(role), prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
-      return { type: "agent", ...defined({ agent: chosen(provider), ...texts, permission, max_turns }) };
+      const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
+      const files = { role: chosen(role), profile: chosen(profile), skills };
+      return { type: "agent", ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns }) };
     }
     case "shell": {
       const { command, cwd, env, allow_failure } = work;

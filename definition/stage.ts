@@ -8,7 +8,7 @@ import { defaultAnswer, defaultPrompt } from "./stage-prompt.js";
 import { type Draft, draftOf, NAME } from "./step.js";
 import { agentWork, workOf } from "./work.js";
 
-/** What a stage may do to the tree without asking, where it does not say: nobody is there to be asked. */
+/** What a stage may do to the tree without asking, where nothing says it: nobody is there to be asked. */
 export const STAGE_PERMISSION = "acceptEdits";
 
 /** The longest time before another try. */
@@ -70,7 +70,10 @@ function workAt(fields: Fields, { name, stages, stop }: Stage): PlanWork {
   const said = wordAt(fields, "role");
   const role = said?.includes("${") ? undefined : said; // a role that is chosen in the run is said to the agent by itself
   const prompt = fields.template("prompt") ?? defaultPrompt({ key: name, role, stages, stopWhen: stop?.text });
-  return { permission: STAGE_PERMISSION, ...agentWork(fields, prompt) };
+  const work = agentWork(fields, prompt);
+  if (work.permission !== undefined) return work;
+  const isOpen = work.role !== undefined || work.profile !== undefined; // their files may say it
+  return isOpen ? { ...work, default_permission: STAGE_PERMISSION } : { ...work, permission: STAGE_PERMISSION };
 }
 
 /** In seconds, doubled from try to try. */
@@ -103,12 +106,6 @@ function refuseWhatIsToCome(fields: Fields): void {
       "mode",
       'Stages with several agents ("mode: parallel") cannot be run yet. Write "sequential", or leave "mode" out.',
     );
-  }
-  if (!["default", undefined].includes(fields.text("profile"))) {
-    fields.problem("profile", 'Profiles ("profile") cannot be used yet. Say it by "role" and "prompt".');
-  }
-  if ((fields.texts("skills") ?? []).length > 0) {
-    fields.problem("skills", 'Skills ("skills") cannot be used yet. Say in "prompt" what is to be done.');
   }
   for (const [key, instead] of Object.entries(TO_COME)) {
     if (fields.value(key)) fields.problem(key, `"${key}" cannot be used in a stage yet. ${instead}`);

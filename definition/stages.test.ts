@@ -66,11 +66,29 @@ describe("a stage", () => {
   test("is done by Claude Code, which may edit files, and in its role", () => {
     expect(stage({ role: "planner", prompt: "Plan it." }).work).toEqual({
       kind: "agent",
-      provider: "claude",
       role: "planner",
+      prompt: { literal: "Plan it." },
+      default_permission: "acceptEdits",
+    });
+    expect(stage({ prompt: "Plan it." }).work).toEqual({
+      kind: "agent",
+      provider: "claude",
       prompt: { literal: "Plan it." },
       permission: "acceptEdits",
     });
+  });
+
+  test("may have a profile and skills", () => {
+    expect(stage({ profile: "strict", skills: ["review", "tidy"] }).work).toMatchObject({
+      profile: "strict",
+      skills: ["review", "tidy"],
+      default_permission: "acceptEdits",
+    });
+    expect(stage({ profile: "${vars.profile}" }).work).toMatchObject({ profile: { ref: ["context", "profile"] } });
+  });
+
+  test("may be the name of a profile and nothing else", () => {
+    expect(planOf({ ...delivery, plan: "strict" })).toEqual(planOf({ ...delivery, plan: { profile: "strict" } }));
   });
 
   test("may be allowed more or less", () => {
@@ -158,7 +176,7 @@ describe("a stage", () => {
   });
 
   test("may say what is so anyway", () => {
-    expect(stage({ mode: "sequential", skills: [], profile: "default" })).toEqual(stage({}));
+    expect(stage({ mode: "sequential" })).toEqual(stage({}));
   });
 });
 
@@ -192,9 +210,9 @@ describe("a stages definition is refused", () => {
     ["with an unknown provider", { ...delivery, plan: { provider: "cluade-code" } }, "plan.provider", /claude-code/],
     ["with a parallel stage", { ...delivery, plan: { mode: "parallel" } }, "plan.mode", /mode.*yet/],
     ["with several providers", { ...delivery, plan: { providers: [] } }, "plan.providers", /providers.*yet/],
-    ["with skills", { ...delivery, plan: { skills: ["review"] } }, "plan.skills", /skills.*yet/],
-    ["with a profile", { ...delivery, plan: { profile: "strict" } }, "plan.profile", /profile.*yet/],
-    ["with a profile as its whole block", { ...delivery, plan: "strict" }, "plan", /profile.*yet/],
+    ["with a skill that no file has", { ...delivery, plan: { skills: ["../review"] } }, "plan.skills[0]", /URL/],
+    ["with a profile that no file has", { ...delivery, plan: { profile: "a b" } }, "plan.profile", /URL/],
+    ["with such a profile as its whole block", { ...delivery, plan: "a/b" }, "plan", /"profile".*URL/],
     ["with an unknown strategy", { ...delivery, plan: { on_failure: "ignore" } }, "plan.on_failure", /continue/],
     ["with negative retries", { ...delivery, plan: { retries: -1 } }, "plan.retries", /0/],
     ["with a backoff and nothing to try again", { ...delivery, plan: { retry_backoff: 5 } }, "plan.retry_backoff", /retries/],
@@ -223,7 +241,11 @@ describe("a plan as stages definition", () => {
     ],
     [
       "with all a stage can say",
-      { ...delivery, plan: { role: "planner", prompt: "Do ${vars.x} of $5 \\${y}", on_failure: "continue" } },
+      {
+        ...delivery,
+        plan: { role: "planner", prompt: "Do ${vars.x} of $5 \\${y}", on_failure: "continue" },
+        code: { role: "coder", profile: "${vars.profile}", skills: ["tidy"], provider: "claude", permission: "plan" },
+      },
     ],
     ["with retries", { ...delivery, code: { on_failure: "retry", retries: 4, retry_backoff: 2.5 } }],
   ])("is the same plan again: %s", (_what, definition) => {

@@ -4,22 +4,18 @@ import { arranged, inSequence } from "./arrange.js";
 import { defined } from "./defined.js";
 import type { DialectReader } from "./dialect.js";
 import { type ExportResult, expressionOf, type Writing, written } from "./export.js";
-import { Fields, fieldsOf, type TextRule } from "./fields.js";
+import { Fields, fieldsOf } from "./fields.js";
 import { didYouMean } from "./nearest.js";
-import { type Mapping, type Node, type Place, shown } from "./node.js";
+import { type Mapping, type Node, type Place, type Scalar, shown } from "./node.js";
 import type { Problems } from "./problems.js";
 import { emptyStage, stageOf } from "./stage.js";
 import { RESERVED, stageReferences } from "./stage-references.js";
 import { type Draft, draftOf, KEY } from "./step.js";
 import { phasesOf, stepsAt, topOf } from "./top.js";
-
-/** What is safe in a URL, and as a file's name. */
-const URL_SAFE = /^[A-Za-z0-9_-]{1,100}$/;
+import { URL_SAFE, URL_SAFE_NAME, URL_SAFE_WORDS } from "./url-safe.js";
 
 const MOST_PASSES = 1000;
 const MOST_STAGES = 100;
-const URL_SAFE_WORDS = 'what is safe in a URL: letters a to z, digits, "-" and "_"';
-const ID: TextRule = { pattern: { matches: URL_SAFE, words: URL_SAFE_WORDS } };
 const FILE = /([^\\/]*)\.workflow\.(?:ya?ml|json)$/i;
 
 /** Stages of agents, in a loop: a list `stages`, and for each of them what it is. */
@@ -92,7 +88,7 @@ function hasStages({ entries }: Mapping): boolean {
 
 /** The file's name says the id, too. */
 function idOf(fields: Fields, file: string): string | undefined {
-  const id = fields.text("id", ID);
+  const id = fields.text("id", URL_SAFE_NAME);
   const named = FILE.exec(file)?.[1];
   if (named === undefined) return id;
   if (id !== undefined && id !== named) {
@@ -166,12 +162,14 @@ function stagesOf(whole: Fields, head: Fields, names: readonly Named[], { stop }
 }
 
 function stageFields(block: Node, { reading }: Fields, name: string): Fields | undefined {
-  if (block.kind !== "scalar" || typeof block.value !== "string") return fieldsOf(block, reading, `the stage "${name}"`);
-  reading.problems.add(
-    block,
-    `The stage "${name}" names a profile, ${JSON.stringify(block.value)}. Profiles ("profile") cannot be used yet; write a map with "role" and "prompt".`,
-  );
-  return undefined;
+  const isText = block.kind === "scalar" && typeof block.value === "string";
+  return fieldsOf(isText ? profileBlock(block) : block, reading, `the stage "${name}"`);
+}
+
+/** A stage of which nothing is said but its profile. */
+function profileBlock(profile: Scalar): Mapping {
+  const { path, line, column } = profile;
+  return { path, line, column, kind: "map", entries: [{ key: "profile", at: profile, value: profile }] };
 }
 
 /** The common form has a list of steps; here they are blocks, by their keys. */

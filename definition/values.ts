@@ -11,7 +11,7 @@ function valuesOfWork(work: PlanStep["work"]): (Value | undefined)[] {
       return [
         work.prompt,
         work.system_prompt,
-        ...[work.provider, work.role, work.model].filter((each) => typeof each === "object"),
+        ...[work.provider, work.role, work.profile, work.model].filter((each) => typeof each === "object"),
       ];
     case "shell":
       return [work.command, work.cwd, ...Object.values(work.env ?? {})];

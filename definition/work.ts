@@ -1,11 +1,12 @@
 import { LONGEST_MS } from "../contract/duration.js";
-import type { Chosen, PlanWork, Provider, Value } from "../contract/plan.js";
+import { type Chosen, Permission, type PlanWork, type Provider, type Value } from "../contract/plan.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
 import type { Fields, TextRule } from "./fields.js";
 import { schemaOf } from "./json-schema.js";
 import { DEFAULT_PROVIDER, isProvider, providerOf } from "./providers.js";
 import { commandProblem } from "./render-command.js";
+import { URL_SAFE_NAME } from "./url-safe.js";
 
 /** What stands in for work that could not be read; no plan is made of it. */
 const NOTHING: Value = { literal: "" };
@@ -45,7 +46,8 @@ export function workOf(fields: Fields): PlanWork {
 }
 
 /**
- * An agent's: `agent` is a provider, or a role that the default provider is to be. One that is chosen in the run is a provider.
+ * An agent's: `agent` is a provider, or a role. One that is chosen in the run is a provider. Where nothing but a role is said, its
+ * file may say the provider.
  *
  * @param task the prompt, when the dialect has other words for it
  */
@@ -55,19 +57,27 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
   const named = isRole ? undefined : agent;
   const role = fields.chosen("role", { max: 200 });
   if (role !== undefined && isRole) fields.problem("role", '"agent" names a role already. Keep one of them.');
+  const whom = role ?? (isRole ? agent : undefined);
+  const [at, provider] = named === undefined ? ["provider", fields.chosen("provider")] : ["agent", named];
   return {
     kind: "agent",
-    provider:
-      named === undefined ? providerAt(fields, "provider", fields.chosen("provider")) : providerAt(fields, "agent", named),
     prompt: task ?? fields.template(fields.need("prompt")) ?? NOTHING,
     ...defined({
-      role: role ?? (isRole ? agent : undefined),
+      provider: provider === undefined && whom !== undefined ? undefined : providerAt(fields, at, provider),
+      role: whom,
+      profile: profileAt(fields),
+      skills: fields.texts("skills", URL_SAFE_NAME),
       system_prompt: fields.template("system_prompt"),
       model: fields.chosen("model", { max: 200 }),
-      permission: fields.oneOf("permission", ["default", "plan", "acceptEdits", "bypassPermissions"]),
+      permission: fields.oneOf("permission", Permission.options),
       max_turns: fields.int("max_turns", { min: 1 }),
     }),
   };
+}
+
+function profileAt(fields: Fields): Chosen | undefined {
+  const profile = fields.chosen("profile", { max: 200 });
+  return typeof profile === "string" ? fields.text("profile", URL_SAFE_NAME) : profile;
 }
 
 function providerAt(fields: Fields, key: string, chosen: Chosen = DEFAULT_PROVIDER): Provider | Value {

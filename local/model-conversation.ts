@@ -31,6 +31,8 @@ export interface Exchange {
 /** A conversation as the script reads it. All there is to know comes with each request: the server keeps nothing. */
 export interface Conversation {
   model: string;
+  /** The system prompt, its parts one below the other. */
+  system: string;
   /** The prompts of people, oldest first; what the client adds for the model alone is left out. */
   exchanges: Exchange[];
   tools: string[];
@@ -55,9 +57,11 @@ export function readConversation(request: MessagesRequest): Conversation {
       if (prompt !== "") exchanges.push({ prompt, results: [] });
     }
   }
-  const everything = [plain(request.system), ...request.messages.map((message) => plain(message.content))].join("\n");
+  const system = plain(request.system);
+  const everything = [system, ...request.messages.map((message) => plain(message.content))].join("\n");
   return {
     model: request.model,
+    system,
     exchanges,
     tools: request.tools.flatMap((tool) => tool.name ?? []),
     cwd: /[Ww]orking directory: *([^\n<]+)/.exec(everything)?.[1]?.trim() ?? "",

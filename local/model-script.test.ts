@@ -75,6 +75,7 @@ describe("a conversation", () => {
 
     expect(readConversation(request)).toEqual({
       model: "m",
+      system: "Primary working directory: /tree\nmore",
       exchanges: [{ prompt: "first", results: [{ text: "out", isError: true }] }],
       tools: ["Bash"],
       cwd: "/tree",
@@ -85,6 +86,7 @@ describe("a conversation", () => {
 function asked(prompt: string, results = 0): Conversation {
   return {
     model: "m",
+    system: "",
     exchanges: [{ prompt, results: Array.from({ length: results }, () => ({ text: "", isError: false })) }],
     tools: ["Bash", "Write", "Edit"],
     cwd: "/tree",

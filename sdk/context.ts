@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ArtifactType, FileType } from "../contract/artifact.js";
+import type { InstructionFile } from "../contract/instruction-file.js";
 import type { LogLevel } from "../contract/log.js";
 import type { RetryPolicy } from "../contract/retry.js";
 import type { Agent } from "./agents.js";
@@ -43,6 +44,12 @@ export interface AgentOptions extends StepOptions {
   model?: string;
   /** What the agent may do without asking. @default "default" */
   permission?: Permission;
+  /** Whom the agent is to be: the project's `.agent/agents/<role>.md`, or the word alone where there is no such file. */
+  role?: string;
+  /** The project's `.agent/profiles/<profile>.md`. What the step says itself beats it, and it beats the role. */
+  profile?: string;
+  /** Of the project's `.agent/skills/<name>/SKILL.md`. @default those that the profile names, else the role */
+  skills?: string[];
   systemPrompt?: string;
   maxTurns?: number;
   env?: Record<string, string>;
@@ -54,6 +61,8 @@ export interface AgentOptions extends StepOptions {
 
 export interface AgentResult {
   text: string;
+  /** What was read of the project for its role, profile and skills; absent when there was nothing. */
+  instructionFiles?: InstructionFile[];
   data?: unknown;
   sessionId: string;
   usage: object;

@@ -25,7 +25,7 @@ steps:
 
     expect(steps[1]).toMatchObject({
       status: "completed",
-      input: { provider: "claude", model: "haiku", systemPrompt: expect.stringContaining("security specialist") },
+      input: { provider: "claude", model: "haiku", role: "security" },
       output: { text: "done", usage: { model: expect.stringContaining("haiku") } },
     });
   });
@@ -33,7 +33,7 @@ steps:
   test.each([
     ["codex", {}, 'The agent "codex" cannot run steps yet. Use "claude".'],
     ["clyde", {}, 'No agent is called "clyde". Did you mean "claude"? Known are claude, claude-code.'],
-    ["claude", { model: ["haiku"] }, 'An agent, its role and its model are chosen by a text, not ["haiku"].'],
+    ["claude", { model: ["haiku"] }, 'An agent, its role, profile and model are chosen by a text, not ["haiku"].'],
   ])("that is %j, with %j, fails the step, which has not begun, with what there is", async (answer, input, message) => {
     const row = await ended(choosing, { input: { ...chosen, answer, ...input } });
 

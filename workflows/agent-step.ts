@@ -1,27 +1,41 @@
 import type { JsonObject } from "../contract/json.js";
+import { DEFAULT_PROVIDER } from "../definition/providers.js";
 import type { Agent } from "../sdk/agents.js";
-import type { AgentOptions, AgentResult } from "../sdk/context.js";
+import type { AgentOptions, AgentResult, Permission } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { type DoOptions, defined, onTree } from "./call.js";
 import type { Engine } from "./engine.js";
 
-/** A step in which a coding agent works in the run's tree. */
+export interface AgentStepOptions extends AgentOptions, DoOptions {
+  /** Where neither `permission` nor a file of the role or the profile says one. @default "default" */
+  defaultPermission?: Permission;
+}
+
+/**
+ * A step in which a coding agent works in the run's tree.
+ *
+ * @param chosen left out: as the file of the role says, else the default
+ */
 export function agentStep(
   engine: Engine,
   key: string,
-  provider: Agent["provider"],
+  chosen: Agent["provider"] | undefined,
   prompt: string,
-  options: AgentOptions & DoOptions,
+  options: AgentStepOptions,
 ): Promise<AgentResult> {
-  const { model, permission, systemPrompt, maxTurns, env, schema, session, ...rest } = options;
-  if (provider !== "claude") {
+  const { role, profile, skills, permission, defaultPermission, ...others } = options;
+  const { model, systemPrompt, maxTurns, env, schema, session, ...rest } = others;
+  const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
+  if (provider !== undefined && provider !== "claude") {
     throw new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; "claude" can.`);
   }
-  const input = { prompt, ...defined({ model, permission, systemPrompt, maxTurns, schema, session }) };
-  const shown = { provider, ...input } as JsonObject; // options are JSON by their types
+  const files = { role, profile, skills, permission, defaultPermission };
+  const input = { ...defined({ provider }), prompt, ...defined({ ...files, model, systemPrompt, maxTurns, schema, session }) };
+  const who = provider ?? role ?? DEFAULT_PROVIDER;
+  const shown = { ...input } as JsonObject; // options are JSON by their types
   return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>
-    onTree(engine, place, rest, place.step.key === key ? provider : `${key} (${provider})`, (activities, call) =>
-      activities.agent(call({ provider, name: key, ...input, ...defined({ env }) })),
+    onTree(engine, place, rest, place.step.key === key ? who : `${key} (${who})`, (activities, call) =>
+      activities.agent(call({ name: key, ...input, ...defined({ env }) })),
     ),
   );
 }

@@ -50,7 +50,7 @@ export function createContext(engine: Engine): AnyContext {
     options: AgentOptions = {},
   ): Promise<AgentResult> {
     if (typeof second === "object" && "prompt" in second) {
-      const { prompt: text, provider = "claude", ...rest } = second;
+      const { prompt: text, provider, ...rest } = second;
       return agentStep(engine, name, provider, text, rest);
     }
     return agentStep(engine, name, typeof second === "string" ? second : second.provider, prompt ?? "", options);
@@ -85,10 +85,10 @@ export function createContext(engine: Engine): AnyContext {
     const options = { ...stepOptions(config), name: config.name ?? id };
     switch (config.type) {
       case "agent": {
-        const { agent: chosen = "claude", prompt } = config;
-        const { model, permission, systemPrompt, maxTurns, env, schema, session } = config;
-        const more = defined({ model, permission, systemPrompt, maxTurns, env, schema, session });
-        const provider = typeof chosen === "string" ? chosen : chosen.provider;
+        const { agent: chosen, prompt } = config;
+        const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session } = config;
+        const more = defined({ role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session });
+        const provider = typeof chosen === "object" ? chosen.provider : chosen;
         return agentStep(engine, id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
       }
       case "script": {

@@ -1,5 +1,5 @@
 import type { Json } from "../contract/json.js";
-import type { Chosen, PlanStep, Value } from "../contract/plan.js";
+import type { Chosen, PlanStep, Provider, Value } from "../contract/plan.js";
 import { ConditionError, meets } from "../definition/meets.js";
 import { providerOf } from "../definition/providers.js";
 import { asText, RenderError, render } from "../definition/render.js";
@@ -71,13 +71,13 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
     case "agent": {
       const { outputSchema: schema, ...rest } = options;
       const chosen = (what: Chosen | undefined) => (what === undefined ? undefined : choose(what, scope));
-      const systemPrompt = [roleText(chosen(work.role)), optional(work.system_prompt)].filter((part) => part !== undefined);
-      const more = defined({ model: chosen(work.model), permission: work.permission, maxTurns: work.max_turns, schema });
+      const files = { role: chosen(work.role), profile: chosen(work.profile), skills: work.skills };
+      const may = { permission: work.permission, defaultPermission: work.default_permission };
+      const said = { model: chosen(work.model), systemPrompt: optional(work.system_prompt), maxTurns: work.max_turns };
+      const all = { ...rest, ...defined({ ...files, ...may, ...said, schema }) };
       const prompt = text(work.prompt);
-      const all = { ...rest, ...more, ...(systemPrompt.length > 0 ? { systemPrompt: systemPrompt.join("\n\n") } : {}) };
-      const provider = providerOf(choose(work.provider, scope));
-      if ("problem" in provider) throw new RenderError("unfit_value", provider.problem);
-      return async () => answered(await agentStep(engine, key, provider.provider, prompt, all));
+      const provider = providerFor(chosen(work.provider));
+      return async () => answered(await agentStep(engine, key, provider, prompt, all));
     }
     case "tool": {
       const params = render(work.params, scope);
@@ -118,21 +118,30 @@ function functionsOf({ spec: { program } }: Engine): string {
   throw new Error("A plan that calls functions came without them.");
 }
 
+/** @throws {RenderError} `unfit_value` when it is the name of none that can run. */
+function providerFor(name: string | undefined): Provider | undefined {
+  if (name === undefined) return undefined;
+  const found = providerOf(name);
+  if ("problem" in found) throw new RenderError("unfit_value", found.problem);
+  return found.provider;
+}
+
 /** @throws {RenderError} `unfit_value` when what is chosen is no text. */
 function choose(chosen: Chosen, scope: Scope): string {
   const text = typeof chosen === "string" ? chosen : render(chosen, scope);
   if (typeof text === "string" && text.trim() !== "") return text;
-  throw new RenderError("unfit_value", `An agent, its role and its model are chosen by a text, not ${JSON.stringify(text)}.`);
+  throw new RenderError(
+    "unfit_value",
+    `An agent, its role, profile and model are chosen by a text, not ${JSON.stringify(text)}.`,
+  );
 }
 
 /** What later steps see of an agent's answer; `result` is what it said: its data when there are, else its text. */
-function answered({ data, text, sessionId, filesChanged }: AgentResult): Json {
+function answered({ data, text, sessionId, filesChanged, instructionFiles: files }: AgentResult): Json {
   const said = (data ?? text) as Json; // data came as JSON
-  return { result: said, text, ...(data === undefined ? {} : { data: said }), sessionId, filesChanged };
-}
-
-function roleText(role: string | undefined): string | undefined {
-  return role === undefined ? undefined : `You work as the ${role} specialist of a software team.`;
+  const instructionFiles = files?.map((file) => ({ ...file }));
+  const more = { ...(data === undefined ? {} : { data: said }), ...(instructionFiles && { instructionFiles }) };
+  return { result: said, text, ...more, sessionId, filesChanged };
 }
 
 function notBegun({ key, work }: PlanStep, options: DoOptions): StepPlan {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -103,6 +103,44 @@ describe("an agent step", { timeout: 30_000 }, () => {
     expect(tool_calls?.[0]?.output).toMatch(/^x+ … \(3000 characters\)$/);
   });
 
+  test("is told what the files of its role, profile and skills say, and works with their model and permission", async () => {
+    save(
+      "agents/critic.md",
+      "---\nmodel: claude-of-role-1\npermission: acceptEdits\nskills: [tidy]\n---\nYou trust no test that cannot fail.",
+    );
+    save("profiles/careful.md", "---\npermission: plan\n---\nChange nothing.");
+    save("skills/tidy/SKILL.md", "---\nname: tidy\ndescription: How we tidy up\n---\nSort the imports.");
+    const { value, tree: left } = await agent("[[write made.txt x]] [[say Looked.]]", {
+      role: "critic",
+      profile: "careful",
+      systemPrompt: "Be brief.",
+    });
+
+    const { conversation } = model.requests.at(-1)!;
+    expect(conversation).toMatchObject({ model: "claude-of-role-1" });
+    expect(conversation.system).toContain(
+      "You trust no test that cannot fail.\n\nChange nothing.\n\n" +
+        '<skill name="tidy">\nHow we tidy up\n\nSort the imports.\n</skill>\n\nBe brief.',
+    );
+    expect(value).toMatchObject({ filesChanged: [], permissionDenials: [{ tool: "Write" }] });
+    expect(value.instructionFiles?.map(({ path }) => path)).toEqual([
+      ".agent/agents/critic.md",
+      ".agent/profiles/careful.md",
+      ".agent/skills/tidy/SKILL.md",
+    ]);
+    expect(left).toBeUndefined(); // it may only plan
+  });
+
+  test("asks nothing when a file that it needs is not there", async () => {
+    const before = model.requests.length;
+
+    await expect(agent("[[say hi]]", { profile: "strict" })).rejects.toMatchObject({
+      type: "agent_files_invalid",
+      message: 'There is no file .agent/profiles/strict.md in the project, and the step names the profile "strict".',
+    });
+    expect(model.requests).toHaveLength(before);
+  });
+
   test("says which package lacks when Claude Code is not there", async () => {
     deps.claudeBin = "/nowhere/claude";
 
@@ -143,6 +181,7 @@ beforeEach(() => {
     journal: new Journal(join(root, "journal")),
     log: { append: async (more) => void chunks.push(...more) },
     graceMs: 1_000,
+    snapshotTree: async () => ({ commit: "c", tree: "t", shared: false }),
   };
 });
 afterEach(async () => {
@@ -160,6 +199,13 @@ function agent(prompt: string, input: Partial<AgentInput> = {}, limits: Partial<
   };
   const environment = new MockActivityEnvironment({ activityId: String(++activity) }, { logger: new DefaultLogger("ERROR") });
   return environment.run(() => createAgentActivity(deps)(call)) as Promise<Outcome<AgentValue>>;
+}
+
+/** A file of the project's `.agent`. */
+function save(path: string, text: string): void {
+  const file = join(root, ".agent", path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }
 
 function transcript(): string {

@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type { Call, Outcome } from "../../contract/activity.js";
 import type { AgentSessionRow } from "../../contract/agent-session.js";
 import type { TreeRef } from "../../contract/fact.js";
+import type { InstructionFile } from "../../contract/instruction-file.js";
 import type { Json } from "../../contract/json.js";
+import type { Provider } from "../../contract/plan.js";
 import { StepFailure } from "../failure.js";
 import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
@@ -10,18 +12,28 @@ import type { AgentUsage, PermissionDenial } from "./answer.js";
 import { type ClaudeEnd, type Permission, runClaude } from "./claude.js";
 import { AgentNotInstalledError } from "./claude-binary.js";
 import { credentialMask } from "./environment.js";
+import { type AgentTask, withInstructions } from "./role.js";
 import { Trail } from "./trail.js";
 import { keepTranscript } from "./transcript.js";
 import { changedFiles, treeState } from "./tree-state.js";
 
 export interface AgentInput {
-  provider: "claude";
+  /** @default that of the role's file, else "claude" */
+  provider?: Provider;
   prompt: string;
+  /** Whom the agent is to be: `.agent/agents/<role>.md`, or the word alone where there is no such file. */
+  role?: string;
+  /** `.agent/profiles/<profile>.md`; "default" is none. */
+  profile?: string;
+  /** `.agent/skills/<name>/SKILL.md`. @default those that the profile names, else the role */
+  skills?: string[];
   /** How people see the session. */
   name?: string;
   model?: string;
-  /** @default "default" */
+  /** @default that of the profile, else of the role, else `defaultPermission` */
   permission?: Permission;
+  /** @default "default" */
+  defaultPermission?: Permission;
   /** Added to the agent's own. */
   systemPrompt?: string;
   /** How often the model may answer. @default no limit */
@@ -40,6 +52,8 @@ export interface AgentValue {
   usage: AgentUsage;
   filesChanged: string[];
   permissionDenials: PermissionDenial[];
+  /** What was read of the project for the role, the profile and the skills. */
+  instructionFiles?: InstructionFile[];
 }
 
 export interface AgentDeps extends PerformDeps {
@@ -58,19 +72,22 @@ const FILES_LISTED = 500;
  * session instead of beginning again. A tool that a person would have to allow is refused and listed.
  *
  * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
- *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `plan_wrote_files` (a step with permission `plan`
- *   changed the tree). The detail's `output` is the AgentValue as far as there is one.
+ *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `agent_files_invalid` (nothing was asked yet),
+ *   `plan_wrote_files` (a step with permission `plan` changed the tree). The detail's `output` is the AgentValue as far as there is one.
  */
 export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue>> {
   return (call) => {
-    const { snapshotTree } = deps;
-    const tree = snapshotTree && call.input.permission !== "plan" ? () => snapshotTree(call) : undefined;
-    return perform(deps, "the agent", call, { tree }, (work) => converse(deps, call, work));
+    let task: AgentTask | undefined;
+    const tree = async () => (task?.permission === "plan" ? undefined : deps.snapshotTree?.(call));
+    return perform(deps, "the agent", call, { tree }, async (work) => {
+      task = await withInstructions(call, work.log);
+      return converse(deps, { ...call, input: task }, work);
+    });
   };
 }
 
 /** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
-export async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Work): Promise<AgentValue> {
+export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Work): Promise<AgentValue> {
   const { run, step, input } = call;
   const permission = input.permission ?? "default";
   const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
@@ -133,6 +150,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Wo
     usage: end.usage,
     filesChanged: changed.slice(0, FILES_LISTED),
     permissionDenials: end.permissionDenials,
+    ...(input.instructionFiles ? { instructionFiles: input.instructionFiles } : {}),
   };
   if (end.status === "stopped") throw new StepFailure("cancelled", "The agent was stopped.", value); // perform knows the reason
   if (end.failure) throw new StepFailure(end.failure.type, mask(end.failure.message), value);

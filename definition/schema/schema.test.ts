@@ -87,7 +87,7 @@ test("ajv takes the files of the package as they are", () => {
 
 /** Problems that no schema can see: what one part says of another, and what lies within texts. */
 const BEYOND_SHAPE =
-  /no step|lists no|Unknown key "(plan|code|check)"|Duplicate|listed twice|refers to|names nothing|no reference|not closed|cannot be read|begins references|no valid JSON schema|must not be|names a role already|does not list|described here|means something else|is called|a duration|"duration"|milliseconds|Cycle|depends on|No step|There is no|needs "retries"/;
+  /no step|lists no|Unknown key "(plan|code|check|review)"|Duplicate|listed twice|refers to|names nothing|no reference|not closed|cannot be read|begins references|no valid JSON schema|must not be|names a role already|does not list|described here|means something else|is called|a duration|"duration"|milliseconds|Cycle|depends on|No step|There is no|needs "retries"/;
 
 /** In each dialect a definition that says everything that its schema has. */
 const full: Record<string, JsonObject> = {
@@ -103,7 +103,7 @@ phases: [check, ship]
 input: { type: object, properties: { files: { type: array }, tag: { type: string } } }
 timeout: 2 hours
 steps:
-  - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, system_prompt: Be brief., model: x, permission: plan, max_turns: 5 }
+  - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, profile: strict, skills: [tidy], system_prompt: Be brief., model: x, permission: plan, max_turns: 5 }
   - id: test
     type: script
     phase: check
@@ -155,12 +155,13 @@ config: { timeout: 300000, maxRetries: 1, checkpointInterval: 60000, parallelism
 dialect: stages
 id: delivery
 name: Delivery
-stages: [plan, code, check]
+stages: [plan, code, check, review]
 loop: { max_iters: 3, min_iters: 2, fallback_next_stage: code, stop_when: $.done }
 stageConfigs:
-  plan: { name: Plan it, provider: claude-code, role: planner, profile: default, skills: [], mode: sequential, prompt: "\${vars.issue}", permission: plan }
+  plan: { name: Plan it, provider: claude-code, role: planner, profile: strict, skills: [review], mode: sequential, prompt: "\${vars.issue}", permission: plan }
   code: { on_failure: retry, retries: 2, retry_backoff: 1.5, timeout: 1 hour, assign: change }
 check: { command: npm test, retry: { maxAttempts: 2 }, if: "\${plan.text}", else: { prompt: Check it. } }
+review: strict
 finally:
   - { key: end, command: echo over }
 `),

@@ -1,8 +1,6 @@
 import { either, having, line, list, map, ref, type Schema, text, whole, word } from "./parts.js";
 import { AGENT, stepDefinitions } from "./step.js";
-import { KEY, schema, TOP_RULES, topProperties } from "./top.js";
-
-const URL_SAFE = { pattern: "^[A-Za-z0-9_-]{1,100}$" };
+import { KEY, schema, TOP_RULES, topProperties, URL_SAFE } from "./top.js";
 
 const { $schema, dialect, ...top } = topProperties("stages");
 
@@ -10,8 +8,8 @@ const head: Schema = {
   ...top,
   on_failure: list("Steps that are done when the run has failed.", ref("step")),
   finally: list("Steps that are done whatever happens.", ref("step")),
-  id: text("Safe in a URL, and the file's name: <id>.workflow.yml.", URL_SAFE),
-  stages: list("The stages, in order.", text("A stage's name, such as plan, code, test or check.", URL_SAFE), {
+  id: text("Safe in a URL, and the file's name: <id>.workflow.yml.", { pattern: URL_SAFE }),
+  stages: list("The stages, in order.", text("A stage's name, such as plan, code, test or check.", { pattern: URL_SAFE }), {
     minItems: 1,
     maxItems: 100,
     uniqueItems: true,
@@ -41,8 +39,6 @@ const stageConfigs: Schema = {
 const own: Schema = {
   name: line("How people see it; left out: its key."),
   mode: word("Several agents for a stage cannot be run yet.", ["sequential"], "sequential"),
-  profile: word("Profiles cannot be used yet.", ["default"], "default"),
-  skills: list("Skills cannot be used yet.", text("A skill."), { maxItems: 0 }),
   retries: whole("Tries after the first; left out: 2 with on_failure retry, else none.", 0, 10),
   retry_backoff: {
     type: "number",
@@ -85,7 +81,10 @@ export const stagesSchema: Schema = schema("Longhaul: stages", "A workflow of st
   allOf: TOP_RULES,
   definitions: {
     ...stageDefinitions,
-    stage: stageDefinitions.step ?? {},
+    stage: {
+      description: "A stage, or the name of its profile.",
+      anyOf: [stageDefinitions.step ?? {}, ref("profile")],
+    },
     ...stepOnly(),
   },
 });

@@ -1,6 +1,7 @@
+import { Permission } from "../../contract/plan.js";
 import { MAX_CONCURRENCY, MAX_TRIES } from "../limits.js";
 import { anyMap, duration, either, flag, line, list, map, onlyOne, ref, refs, type Schema, text, whole, word } from "./parts.js";
-import { KEY } from "./top.js";
+import { KEY, URL_SAFE } from "./top.js";
 
 /** How the common parts of steps are said in a dialect. */
 export interface StepWords {
@@ -31,15 +32,24 @@ export interface Kind {
   allOf?: Schema[];
 }
 
-const PERMISSIONS = ["default", "plan", "acceptEdits", "bypassPermissions"];
-
 const COMMON = ["if", "for_each", "concurrency", "retry", "timeout", "idle_timeout", "on_failure", "optional", "output_schema"];
 const SHOWN = ["outputSchema", "assign", "phase", "summary", "description"];
 
 export const AGENT: Kind = {
   title: "A task for a coding agent",
   types: ["agent"],
-  properties: refs("prompt", "agent", "provider", "role", "system_prompt", "model", "permission", "max_turns"),
+  properties: refs(
+    "prompt",
+    "agent",
+    "provider",
+    "role",
+    "profile",
+    "skills",
+    "system_prompt",
+    "model",
+    "permission",
+    "max_turns",
+  ),
   required: ["prompt"],
 };
 
@@ -171,19 +181,34 @@ function partsOf({ reference, tries }: StepWords): Schema {
     summary: text("Shown beside the step; references may stand in it.", { maxLength: 200 }),
     description: text("Shown beside the step."),
     prompt: text("What the agent is asked; references may stand in it."),
-    agent: text("Who does it: claude, the role of a specialist whom claude is to be, or a reference that chooses the agent.", {
+    agent: text("Who does it: claude, the role of a specialist whom the agent is to be, or a reference that chooses the agent.", {
       maxLength: 200,
       not: { enum: ["codex", "gemini", "grok"] },
     }),
-    provider: either("Who does it; left out: claude.", word("An agent.", ["claude", "claude-code"]), {
-      type: "string",
-      pattern: reference,
+    provider: either(
+      "Who does it; left out: as the role's file says, else claude.",
+      word("An agent.", ["claude", "claude-code"]),
+      {
+        type: "string",
+        pattern: reference,
+        maxLength: 200,
+      },
+    ),
+    role: text("Whom the agent is to be, such as reviewer: .agent/agents/reviewer.md, where there is such a file.", {
       maxLength: 200,
     }),
-    role: text("Whom the agent is to be, such as reviewer; part of its system prompt.", { maxLength: 200 }),
+    profile: either(
+      "A file of .agent/profiles, by its name, or a reference that chooses it. default: none.",
+      { type: "string", pattern: URL_SAFE },
+      { type: "string", pattern: reference, maxLength: 200 },
+    ),
+    skills: list("Folders of .agent/skills; left out: those that the profile names, else the role.", {
+      type: "string",
+      pattern: URL_SAFE,
+    }),
     system_prompt: text("Added to the agent's own system prompt."),
     model: text("The model it uses.", { maxLength: 200 }),
-    permission: word("What it may do without asking.", PERMISSIONS),
+    permission: word("What it may do without asking.", Permission.options),
     max_turns: { type: "integer", minimum: 1, description: "How often the model may answer." },
     tool: text("server.tool", { pattern: "^[A-Za-z][\\w-]*\\.[\\w./-]+$", maxLength: 200 }),
   };

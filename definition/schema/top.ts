@@ -23,6 +23,9 @@ export function topProperties(dialect: string): Schema {
   };
 }
 
+/** As `URL_SAFE` of the compiler. */
+export const URL_SAFE = "^[A-Za-z0-9_-]{1,100}$";
+
 /** Of keys of steps. */
 export const KEY: Schema = { pattern: "^[\\p{L}\\p{N}_-]+$", maxLength: 100 };
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Json } from "../../../contract/json.js";
 import { type AgentDeps, type AgentInput, converse } from "../../agent/index.js";
+import type { AgentTask } from "../../agent/role.js";
 import type { ToolUse } from "../server.js";
 
 export interface Question {
@@ -29,7 +30,7 @@ export async function ask(deps: AgentDeps, use: ToolUse, question: Question): Pr
   await use.openTree();
   const parts = Object.entries(material).filter(([, value]) => value !== undefined && value !== null);
   const texts = parts.map(([name, value]) => `<${name}>\n${textOf(value)}\n</${name}>`);
-  const input: AgentInput = {
+  const input: AgentTask = {
     provider: "claude",
     name: `${call.input.server}.${call.input.tool}`,
     prompt: [task, ...(texts.length > 0 ? [NOT_ORDERS, ...texts] : [])].join("\n\n"),
