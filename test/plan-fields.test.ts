@@ -1,18 +1,13 @@
 // What the fields of a definition do to its runs, dialect by dialect. What they say in the plan is tested beside each dialect.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { listCheckpoints } from "../db/checkpoints.js";
-import { listLogLines } from "../db/log-lines.js";
-import type { ModelServer } from "../local/model-server.js";
 import { type Longhaul, longhaul, type RunRow, type StartOptions } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
 import { testFolder } from "./support/stack.js";
 
 let stack: Longhaul;
-let model: ModelServer;
 beforeAll(async () => {
-  model = await scriptedModel();
+  await scriptedModel();
   stack = await longhaul();
 });
 
@@ -131,8 +126,6 @@ describe("of dag", { timeout: 120_000 }, () => {
       input: { role: "security" },
       output: { text: "Safe." },
     });
-    expect(systemOf("[[say Safe.]]")).toContain("You work as the security specialist");
-    await expect.poll(() => warningsOf(row)).toContainEqual(expect.stringContaining("no file .agent/agents/security.md"));
   });
 
   test("outputSchema is what an agent must answer", async () => {
@@ -188,52 +181,7 @@ check: { provider: claude-code, role: reviewer }`);
       { provider: "claude", role: "coder" },
       { role: "reviewer", prompt: expect.stringContaining("Coded.") },
     ]);
-    expect(systemOf("[[say Coded.]]")).toContain("You work as the coder specialist");
     expect(row.steps.map(({ phase }) => phase)).toEqual(["code", "check"]);
-  });
-
-  test("role, profile and skills are files of the project, and the step beats the profile, which beats the role", async () => {
-    save(
-      "agents/tester.md",
-      "---\nprovider: claude-code\nmodel: claude-of-role-1\npermission: plan\nskills: [tidy]\n---\nYou break things.",
-    );
-    save("profiles/free.md", "---\npermission: acceptEdits\n---\nAsk nobody.");
-    save("skills/tidy/SKILL.md", "---\nname: tidy\ndescription: On tidiness\n---\nSort the imports.");
-    save("skills/terse/SKILL.md", "---\nname: terse\ndescription: On length\n---\nOne sentence.");
-    const run = await stages(`
-code: { role: tester, prompt: "[[write role.txt x]] [[say By the role.]]" }
-check: { role: tester, profile: free, skills: [terse], model: claude-of-step-1, prompt: "[[write profile.txt x]] [[say By the profile.]]" }`);
-    const row = await run.finished(60_000);
-
-    expect(row.steps.map(({ output }) => output)).toMatchObject([
-      {
-        filesChanged: [],
-        instructionFiles: [
-          { name: "tester", sha256: expect.any(String) },
-          { kind: "skill", name: "tidy" },
-        ],
-      },
-      { filesChanged: ["profile.txt"], instructionFiles: [{ name: "tester" }, { name: "free" }, { name: "terse" }] },
-    ]);
-    expect(row.steps.map(({ session }) => [session?.agent, session?.usage])).toMatchObject([
-      ["claude", { model: "claude-of-role-1" }],
-      ["claude", { model: "claude-of-step-1" }],
-    ]);
-    const [first, second] = [systemOf("By the role."), systemOf("By the profile.")];
-    expect(first).toMatch(/You break things\.[\s\S]*Sort the imports\./);
-    expect(second).toMatch(/You break things\.\n\nAsk nobody\.[\s\S]*One sentence\./);
-    expect(second).not.toContain("Sort the imports.");
-  });
-
-  test("a stage that is the name of a profile fails before anything is asked when there is no such file", async () => {
-    const before = model.requests.length;
-    const row = await (await stages("code: strict")).finished(60_000);
-
-    expect(row).toMatchObject({
-      status: "failed",
-      error: { type: "agent_files_invalid", message: expect.stringContaining(".agent/profiles/strict.md") },
-    });
-    expect(model.requests).toHaveLength(before);
   });
 });
 
@@ -271,24 +219,6 @@ describe("of tools", { timeout: 120_000 }, () => {
     expect(await tools([shell("again", "exit 1", { retry })])).toMatchObject({ steps: [{ attempt: 4, status: "failed" }] });
   });
 });
-
-/** The system prompt of the last request whose prompt has these words. */
-function systemOf(words: string): string | undefined {
-  const asked = model.requests.findLast(({ conversation }) => conversation.exchanges[0]?.prompt.includes(words));
-  return asked?.conversation.system;
-}
-
-/** A file of the project's `.agent`. */
-function save(path: string, text: string): void {
-  const file = join(stack.project, ".agent", path);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, text);
-}
-
-async function warningsOf({ id }: RunRow): Promise<string[]> {
-  const { items } = await listLogLines(stack.db, id, { level: "warn", limit: 100 });
-  return items.map(({ text }) => text);
-}
 
 async function yaml(source: string, options: StartOptions = {}): Promise<RunRow> {
   return (await stack.start(source, { ending: ".yaml", ...options })).finished(60_000);
