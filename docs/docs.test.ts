@@ -141,7 +141,7 @@ test("every built-in tool is in docs/tools.md, with its params", async () => {
     for (const { name, inputSchema } of await server.tools()) {
       const row = text.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
       const params = Object.keys(inputSchema.properties ?? {}).filter(
-        (param) => !["owner", "repo", "context", "model"].includes(param),
+        (param) => !["owner", "repo", "context", "model", "role", "profile", "skills"].includes(param),
       );
 
       expect({ name, missing: params.filter((param) => !new RegExp(`\`${param}\\??\``).test(row)) }).toEqual({

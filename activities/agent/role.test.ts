@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Call } from "../../contract/activity.js";
 import type { LogChunk } from "../../contract/log.js";
+import { packageRoot } from "../../package-root.js";
 import { testFolder } from "../../test/support/stack.js";
 import { LogStream } from "../log-stream.js";
 import type { AgentInput } from "./index.js";
@@ -35,6 +36,17 @@ You think as an attacker does.
         { kind: "role", name: "security", path: ".agent/agents/security.md", sha256: sha256(text) },
         { kind: "skill", name: "tidy", path: ".agent/skills/tidy/SKILL.md", sha256: sha256(SKILL) },
       ],
+    });
+  });
+
+  test("may be what the documents show", async () => {
+    const [, text = ""] = /```md\n([\s\S]*?)```/.exec(readFileSync(join(packageRoot, "docs/workflows.md"), "utf8")) ?? [];
+    save("agents/security.md", text);
+    save("skills/review/SKILL.md", SKILL.replace("tidy", "review"));
+
+    expect(await told({ role: "security" })).toMatchObject({
+      model: "opus",
+      systemPrompt: expect.stringMatching(/^You think as an attacker does\. /),
     });
   });
 

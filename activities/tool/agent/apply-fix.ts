@@ -7,7 +7,7 @@ import type { Git } from "../../git-client.js";
 import { checkBranchName } from "../../git-refs.js";
 import { chooseRemote, push } from "../../push.js";
 import { type BuiltInTool, builtInTool } from "../built-in.js";
-import { ask } from "./ask.js";
+import { ask, WHOM } from "./ask.js";
 
 const Done = z.object({
   summary: z.string().describe("What was changed and why, in Markdown."),
@@ -21,7 +21,7 @@ const input = z.strictObject({
   branch: z.string().min(1).optional().describe("Where to change it, commit it and push it. Left out: in the run's tree alone."),
   message: z.string().min(1).default("Apply a fix"),
   permission: z.enum(["acceptEdits", "bypassPermissions"]).default("acceptEdits"),
-  model: z.string().min(1).optional(),
+  ...WHOM,
 });
 
 const TASK =
@@ -32,12 +32,12 @@ export function applyFixTool(deps: AgentDeps): BuiltInTool {
   return builtInTool(
     "Make a change: { summary, breaking_changes, complete, branch, commit, pushed }. With `branch` it is committed and pushed there.",
     input,
-    async ({ fix, context, branch, message, permission, model }, use) => {
+    async ({ fix, context, branch, message, permission, ...whom }, use) => {
       const { call, work } = use;
       await use.openTree();
       const git = branch === undefined ? null : await openTree(call.run, { marks: work.marks, signal: work.signal });
       if (git && branch !== undefined) await switchTo(git, branch);
-      const answer = await ask(deps, use, { task: TASK, material: { fix, context }, schema: Done, permission, model });
+      const answer = await ask(deps, use, { task: TASK, material: { fix, context }, schema: Done, permission, whom });
       const done = Done.parse(answer);
       if (!git || branch === undefined) return { ...done, branch: null, commit: null, pushed: false };
 

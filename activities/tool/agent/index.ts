@@ -3,11 +3,11 @@ import type { AgentDeps } from "../../agent/index.js";
 import { type BuiltInTool, builtInServer, builtInTool } from "../built-in.js";
 import type { ToolServer } from "../server.js";
 import { applyFixTool } from "./apply-fix.js";
-import { ask } from "./ask.js";
+import { ask, WHOM, type Whom } from "./ask.js";
 
 /** Any JSON: an earlier step's output, or a text. */
 const Material = z.json();
-const common = { context: Material.optional(), model: z.string().min(1).optional() };
+const common = { context: Material.optional(), ...WHOM };
 
 const Analysis = z.object({
   description: z.string().describe("What is the matter, in a few sentences."),
@@ -46,8 +46,8 @@ export function agentServer(deps: AgentDeps): ToolServer {
   /** One that answers from what it reads. */
   function reader<Schema extends z.ZodObject>(description: string, input: Schema, answer: z.ZodType, task: string): BuiltInTool {
     return builtInTool(description, input, (params, use) => {
-      const { model, ...material } = params as Record<string, unknown> & { model?: string };
-      return ask(deps, use, { task, material, schema: answer, permission: "default", model });
+      const { model, role, profile, skills, ...material } = params as Record<string, unknown> & Whom; // by `common`
+      return ask(deps, use, { task, material, schema: answer, permission: "default", whom: { model, role, profile, skills } });
     });
   }
 
@@ -55,8 +55,8 @@ export function agentServer(deps: AgentDeps): ToolServer {
     analyze: builtInTool(
       "Find out what is the matter, and what to do: { description, root_cause, fix_description, fix, affected_files, confidence }, or what `schema` says.",
       z.strictObject({ prompt: z.string().min(1), ...common, schema: z.record(z.string(), z.unknown()).optional() }),
-      ({ prompt, context, schema, model }, use) =>
-        ask(deps, use, { task: prompt, material: { context }, schema: schema ?? Analysis, permission: "default", model }),
+      ({ prompt, context, schema, ...whom }, use) =>
+        ask(deps, use, { task: prompt, material: { context }, schema: schema ?? Analysis, permission: "default", whom }),
     ),
 
     reviewCode: reader(
