@@ -8,7 +8,9 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     exclude: ["dist/**", "**/node_modules/**"],
     globalSetup: ["test/support/global-setup.ts"],
-    testTimeout: 60_000,
+    // Limits are for what hangs: on a busy machine all takes its time.
+    testTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
   },
 });

@@ -31,7 +31,7 @@ test("what does not get to the disk is told with the next line, once", async () 
   const file = new JournalFile(path);
   file.append("one");
 
-  await vi.waitFor(() => expect(() => file.append("two")).toThrow("EINVAL"), { timeout: 5_000 });
+  await vi.waitFor(() => expect(() => file.append("two")).toThrow("EINVAL"), { timeout: 20_000 });
   file.append("three");
 
   await file.close();

@@ -126,15 +126,15 @@ describe("a launcher", { timeout: 30_000 }, () => {
 
   describe("whose process is killed", () => {
     const file = () => readFileSync(join(folder, "told"), "utf8");
-    const told = (text: string) => vi.waitFor(() => expect(file()).toBe(text), { timeout: 5_000, interval: 10 });
+    const told = (text: string) => vi.waitFor(() => expect(file()).toBe(text), { timeout: 20_000, interval: 10 });
 
     test("ends with it, and so does what is under way, before it acts", async () => {
       const worker = await startWorker(`launcher.start(command("echo $PPID > told; sleep 1; echo acted >> told"), events);`);
-      await vi.waitFor(() => expect(file()).toMatch(/^\d+\n$/), { timeout: 5_000 });
+      await vi.waitFor(() => expect(file()).toMatch(/^\d+\n$/), { timeout: 20_000 });
       const pid = Number(file());
       worker.kill("SIGKILL");
 
-      await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), { timeout: 5_000 });
+      await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"), { timeout: 20_000 });
       await sleep(1_500);
       expect(file()).toBe(`${pid}\n`);
     });
@@ -147,8 +147,8 @@ describe("a launcher", { timeout: 30_000 }, () => {
       await told("up\n");
       worker.kill("SIGKILL");
 
-      await vi.waitFor(() => expect(file().split("\n").sort()).toEqual(["", "asked", "stranger", "up"]), { timeout: 5_000 });
-      await vi.waitFor(() => expect(processesOf([marks.LONGHAUL_RUN_ID])).toEqual([]), { timeout: 10_000 });
+      await vi.waitFor(() => expect(file().split("\n").sort()).toEqual(["", "asked", "stranger", "up"]), { timeout: 20_000 });
+      await vi.waitFor(() => expect(processesOf([marks.LONGHAUL_RUN_ID])).toEqual([]), { timeout: 20_000 });
       expect(file().split("\n").sort()).toEqual(["", "asked", "stranger", "up"]);
     });
 
@@ -158,10 +158,10 @@ describe("a launcher", { timeout: 30_000 }, () => {
       const worker = await startWorker(
         `void launcher.git({ path: ${JSON.stringify(folder)}, environment: ${JSON.stringify(env)}, args: ["add", "large"] });`,
       );
-      await vi.waitFor(() => expect(existsSync(join(folder, ".git/index.lock"))).toBe(true), { timeout: 5_000, interval: 5 });
+      await vi.waitFor(() => expect(existsSync(join(folder, ".git/index.lock"))).toBe(true), { timeout: 20_000, interval: 5 });
       worker.kill("SIGKILL");
 
-      await vi.waitFor(() => expect(existsSync(join(folder, ".git/index.lock"))).toBe(false), { timeout: 5_000, interval: 5 });
+      await vi.waitFor(() => expect(existsSync(join(folder, ".git/index.lock"))).toBe(false), { timeout: 20_000, interval: 5 });
       expect((await launcher.git({ path: folder, environment: env, args: ["ls-files"] }))?.output).toBe("");
     });
 
@@ -179,7 +179,7 @@ describe("a launcher", { timeout: 30_000 }, () => {
       const [[guarded, free]] = (await once(worker, "message")) as [[number, number]];
       worker.kill("SIGKILL");
 
-      await vi.waitFor(() => expect(() => process.kill(guarded, 0)).toThrow("ESRCH"), { timeout: 5_000 });
+      await vi.waitFor(() => expect(() => process.kill(guarded, 0)).toThrow("ESRCH"), { timeout: 20_000 });
       await sleep(200);
       expect(process.kill(free, 0)).toBe(true);
       process.kill(free, "SIGKILL");

@@ -467,7 +467,7 @@ describe("deletion", () => {
     const waiting = await db.orm.transaction(async (tx) => {
       await lockRuns(tx, ["run_w"]);
       const again = applyAccepted(db, start);
-      await vi.waitFor(async () => expect(await waitingLocks()).toBe(1));
+      await vi.waitFor(async () => expect(await waitingLocks()).toBe(1), 20_000);
       await tx.insert(table.tombstones).values({ runId: "run_w" });
       await tx.delete(table.runs).where(eq(table.runs.id, "run_w"));
       return { again };

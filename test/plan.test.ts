@@ -260,7 +260,7 @@ steps:
   - { id: after, type: script, command: 'printf "%s %s %s" {{ steps.before.stdout }} {{ steps.each[0].stdout }} {{ steps.each[59].stdout }}' }`,
       { ending: ".yaml", input: { items }, in_place: true, continue_after: 100 },
     );
-    const row = await run.finished(60_000);
+    const row = await run.finished(100_000);
 
     expect(row).toMatchObject({ status: "completed", error: null });
     // Temporal closes the last one after the row, and lists it later still.

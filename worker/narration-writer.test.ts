@@ -69,7 +69,7 @@ test("what a run tells while it is seen to alone, and nobody else tells anything
   let answer: ((facts: Fact[]) => void) | undefined;
   const { writer } = writing(() => new Promise((resolve) => (answer = resolve)));
   for (const fact of whole.slice(20, 24)) writer.tell(fact);
-  await vi.waitFor(() => expect(answer).toBeDefined());
+  await vi.waitFor(() => expect(answer).toBeDefined(), 20_000);
   for (const fact of whole.slice(24)) writer.tell(fact);
   answer?.(whole.slice(0, 20));
   expect(await writer.flushed("run_meanwhile", "e1")).toBe(27);

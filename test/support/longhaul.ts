@@ -128,7 +128,7 @@ export async function longhaul(): Promise<Longhaul> {
     };
     await client.workflow.start(workflow.name, { workflowId: id, taskQueue: TASK_QUEUE, args: [spec] });
 
-    const until = async (wanted: (run: RunRow) => boolean, limitMs = 30_000) => {
+    const until = async (wanted: (run: RunRow) => boolean, limitMs = 60_000) => {
       let last: RunRow | undefined;
       for (const end = Date.now() + limitMs; Date.now() < end; ) {
         last = await getRun(db, id).catch(() => undefined);

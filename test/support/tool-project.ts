@@ -69,7 +69,7 @@ export class ToolProject {
     return environment;
   }
 
-  async until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+  async until(isSo: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
     for (const end = Date.now() + limitMs; Date.now() < end; await sleep(30)) if (await isSo()) return;
     throw new Error(`It did not come about. The log says: ${this.output}`);
   }
