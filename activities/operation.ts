@@ -27,6 +27,8 @@ export class Operation {
 
   /** Another step of the same run was under way meanwhile. */
   shared = false;
+  /** Something else was under way in the same tree meanwhile, be it of the same step. */
+  beside = false;
 
   constructor(
     readonly call: Call<unknown>,
@@ -41,6 +43,10 @@ export class Operation {
 
   /** It begins while the other one is under way. */
   meet(other: Operation): void {
+    if (other.call.run.workspace.path === this.call.run.workspace.path) {
+      this.beside = true;
+      other.beside = true;
+    }
     if (other.call.run.run_id !== this.call.run.run_id || other.call.step.id === this.call.step.id) return;
     this.shared = true;
     other.shared = true;

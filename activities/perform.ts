@@ -51,6 +51,8 @@ export interface Work {
   alive(): void;
   /** Shown with each heartbeat: a child's pid, an agent's session. */
   tell(beat: Heartbeat): void;
+  /** Nothing else has been at work in the run's tree so far: what changed in it is this work's own. */
+  isAlone(): boolean;
   /** What is to be reported besides the value, also when the work fails. */
   left: Pick<Trace, "tree" | "artifacts" | "sessions" | "tool_calls">;
 }
@@ -160,11 +162,9 @@ async function carryOut<Value>(
     }
     faultPoint("activity:begun", step.number);
     clock.start();
-    const value = await orGiveUp(
-      work({ attempt, signal, marks, graceMs, log, alive: () => clock.alive(), tell: (beat) => operation.tell(beat), left }),
-      signal,
-      graceMs,
-    );
+    const heard = { alive: () => clock.alive(), tell: (beat: Heartbeat) => operation.tell(beat) };
+    const given: Work = { attempt, signal, marks, graceMs, log, ...heard, isAlone: () => !operation.beside, left };
+    const value = await orGiveUp(work(given), signal, graceMs);
     clock.stop();
     log.flush(); // on its way while the tree is looked at
     refuseUnfit(call, value);

@@ -45,7 +45,8 @@ export function shell(deps: TreeDeps, call: Call<ShellInput>): Promise<Outcome<S
   return performOnTree(deps, "the command", call, { writes: true }, (work) => runCommand(call, work));
 }
 
-async function runCommand({ run, input }: Call<ShellInput>, work: Work): Promise<ShellOutput> {
+/** A command inside any step. @throws {StepFailure} as the shell activity does, `output` a ShellOutput. */
+export async function runCommand({ run, input }: Call<ShellInput>, work: Work): Promise<ShellOutput> {
   const { command, env, allowFailure = false } = input;
   if (command.includes("\0")) throw new StepFailure("invalid_input", "A command cannot hold a NUL character.");
   const cwd = await folderInside(run.workspace.path, input.cwd);

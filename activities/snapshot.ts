@@ -49,6 +49,30 @@ export async function snapshotTree(
     }
   }
 
+  return withWholeTree(git, async ({ head, branch, tree }) => {
+    return { commit: await keepCommit(git, { runId, stepNumber, head, branch, tree }), tree, shared };
+  });
+}
+
+/** A whole tree as git holds it, and what was checked out. */
+export interface WholeTree {
+  tree: string;
+  head: string | null;
+  branch: string | null;
+}
+
+/**
+ * Write the whole tree as it is, untracked files included, ignored ones not, and do something with it while nobody else does the same.
+ * HEAD, branches and the index stay untouched.
+ *
+ * @param also files that belong to it, ignored or not.
+ * @returns undefined in a folder without git.
+ */
+export async function withWholeTree<T>(
+  git: Git,
+  use: (whole: WholeTree) => Promise<T>,
+  also: readonly string[] = [],
+): Promise<T | undefined> {
   const folder = await git.ask(["rev-parse", "--absolute-git-dir"]);
   if (folder === null) return undefined;
   return withLock(`${folder}/longhaul-snapshot.lock`, async () => {
@@ -56,8 +80,8 @@ export async function snapshotTree(
     try {
       const [head, branch] = await Promise.all([headCommit(git), currentBranch(git), copyIndex(`${folder}/index`, index)]);
       await addAll(git, index);
-      const tree = await git.run(["write-tree"], { index });
-      return { commit: await keepCommit(git, { runId, stepNumber, head, branch, tree }), tree, shared };
+      if (also.length > 0) await git.run(["add", "--force", "--", ...also], { index, literalPaths: true });
+      return await use({ tree: await git.run(["write-tree"], { index }), head, branch });
     } finally {
       await Promise.all([rm(index, { force: true }), rm(`${index}.lock`, { force: true })]);
     }

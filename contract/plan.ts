@@ -63,6 +63,15 @@ export type Provider = z.infer<typeof Provider>;
 export const Permission = z.enum(["default", "plan", "acceptEdits", "bypassPermissions"]);
 export type Permission = z.infer<typeof Permission>;
 
+/** As `Check` in `verify.ts`, with references. */
+export const PlanCheck = z.union([
+  z.strictObject({ tree_changed: z.literal(true) }),
+  z.strictObject({ file_exists: Value }),
+  z.strictObject({ command: Value, timeout_ms: z.int().min(1).optional() }),
+  z.strictObject({ branch_pushed: z.union([z.literal(true), Value]) }),
+]);
+export type PlanCheck = z.infer<typeof PlanCheck>;
+
 /** What a step does. Times are in milliseconds. */
 export const PlanWork = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -82,6 +91,8 @@ export const PlanWork = z.discriminatedUnion("kind", [
     /** Where neither the step, nor its profile, nor its role says one. Left out: "default". */
     default_permission: Permission.optional(),
     max_turns: z.int().min(1).optional(),
+    /** What must be so after its turn; else it fails as `agent_unverified`. */
+    verify: z.array(PlanCheck).min(1).optional(),
   }),
   z.strictObject({
     kind: z.literal("shell"),

@@ -29,6 +29,13 @@ test("what it gives anyway is not asked for", () => {
   expect(schemaOf(agent("parse", "Parse it."), after("scan", prompt))).toBeUndefined();
 });
 
+test("nor is how its checks went, where it has any", () => {
+  const scan = after("scan", "{{parse.verified[0].ok}}");
+
+  expect(schemaOf(agent("parse", "Parse it.", { verify: [{ tree_changed: true }] }), scan)).toBeUndefined();
+  expect(schemaOf(agent("parse", "Parse it."), scan)).toMatchObject({ required: ["verified"] });
+});
+
 test("what only a condition names may be absent", () => {
   const scan = { ...after("scan", "Scan."), if: "parse.functions" };
 

@@ -33,7 +33,9 @@ export function withAskedAnswers(plan: Plan): Plan {
 
 function asked(step: PlanStep, fields: ReadonlySet<string> | undefined): PlanStep {
   if (!fields || step.work.kind !== "agent" || step.output_schema || step.for_each) return step;
-  const required = [...fields];
+  const isVerified = step.work.verify !== undefined;
+  const required = [...fields].filter((field) => !(isVerified && field === "verified")); // the step gives that itself
+  if (required.length === 0) return step;
   const properties: JsonObject = Object.fromEntries(required.map((field) => [field, {}]));
   return { ...step, output_schema: { type: "object", required, properties } };
 }

@@ -34,6 +34,10 @@ describe.each(dialects)("a plan of %s", (dialect, keyWord, write) => {
         skills: fc.constantFrom([], ["tidy", "review"]),
         model: fc.constantFrom("opus", "\\{{ x }}", "{{ input.model }}"),
         permission: fc.constantFrom("plan", "default"),
+        verify: fc.constantFrom(
+          [{ tree_changed: true }, { branch_pushed: true }],
+          [{ file_exists: "{{ input.a }}.md" }, { command: "npm test", timeout: "500ms" }, { branch_pushed: "x{{ input.a }}" }],
+        ),
       },
       { requiredKeys: ["prompt"] },
     ),

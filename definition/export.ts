@@ -1,6 +1,6 @@
 import type { Problem } from "../contract/errors.js";
 import type { Json, JsonObject } from "../contract/json.js";
-import type { Chosen, Condition, Plan, PlanRetry, PlanStep, PlanWork, Ref, Value } from "../contract/plan.js";
+import type { Chosen, Condition, Plan, PlanCheck, PlanRetry, PlanStep, PlanWork, Ref, Value } from "../contract/plan.js";
 import { defined } from "./defined.js";
 import type { DialectReader } from "./dialect.js";
 import { below } from "./node.js";
@@ -116,11 +116,15 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const { provider, prompt, role, profile, skills, system_prompt, model, permission, max_turns } = work;
+      const { provider, prompt, role, profile, skills, system_prompt, model, permission, max_turns, verify } = work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
       const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
       const files = { role: chosen(role), profile: chosen(profile), skills };
-      return { type: "agent", ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns }) };
+      const checks = verify?.map((check) => checkOf(check, writing));
+      return {
+        type: "agent",
+        ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns, verify: checks }),
+      };
     }
     case "shell": {
       const { command, cwd, env, allow_failure } = work;
@@ -145,6 +149,14 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
     case "workflow":
       return { type: "workflow", workflow: work.workflow, input: jsonOf(work.input, writing) };
   }
+}
+
+function checkOf(check: PlanCheck, writing: Writing): JsonObject {
+  if ("tree_changed" in check) return check;
+  if ("file_exists" in check) return { file_exists: jsonOf(check.file_exists, writing) };
+  if ("branch_pushed" in check) return { branch_pushed: check.branch_pushed === true || jsonOf(check.branch_pushed, writing) };
+  const timeout = check.timeout_ms === undefined ? undefined : milliseconds(check.timeout_ms);
+  return { command: jsonOf(check.command, writing), ...defined({ timeout }) };
 }
 
 function retryOf({ retryableErrors, ...retry }: PlanRetry): JsonObject {

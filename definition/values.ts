@@ -1,4 +1,4 @@
-import type { PlanStep, Value } from "../contract/plan.js";
+import type { PlanCheck, PlanStep, Value } from "../contract/plan.js";
 
 /** All that a step renders. */
 export function valuesOf({ work, for_each, summary }: PlanStep): Value[] {
@@ -12,6 +12,7 @@ function valuesOfWork(work: PlanStep["work"]): (Value | undefined)[] {
         work.prompt,
         work.system_prompt,
         ...[work.provider, work.role, work.profile, work.model].filter((each) => typeof each === "object"),
+        ...(work.verify ?? []).map(valueOfCheck),
       ];
     case "shell":
       return [work.command, work.cwd, ...Object.values(work.env ?? {})];
@@ -27,4 +28,10 @@ function valuesOfWork(work: PlanStep["work"]): (Value | undefined)[] {
     case "workflow":
       return [work.input];
   }
+}
+
+function valueOfCheck(check: PlanCheck): Value | undefined {
+  if ("file_exists" in check) return check.file_exists;
+  if ("command" in check) return check.command;
+  return "branch_pushed" in check && check.branch_pushed !== true ? check.branch_pushed : undefined;
 }

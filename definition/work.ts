@@ -1,12 +1,13 @@
 import { LONGEST_MS } from "../contract/duration.js";
 import { type Chosen, Permission, type PlanWork, type Provider, type Value } from "../contract/plan.js";
+import { commandOf } from "./command-field.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
 import type { Fields, TextRule } from "./fields.js";
 import { schemaOf } from "./json-schema.js";
 import { DEFAULT_PROVIDER, isProvider, providerOf } from "./providers.js";
-import { commandProblem } from "./render-command.js";
 import { URL_SAFE_NAME } from "./url-safe.js";
+import { checksOf } from "./verify.js";
 
 /** What stands in for work that could not be read; no plan is made of it. */
 const NOTHING: Value = { literal: "" };
@@ -71,6 +72,7 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
       model: fields.chosen("model", { max: 200 }),
       permission: fields.oneOf("permission", Permission.options),
       max_turns: fields.int("max_turns", { min: 1 }),
+      verify: checksOf(fields),
     }),
   };
 }
@@ -98,14 +100,6 @@ export function shellWork(fields: Fields): PlanWork & { kind: "shell" } {
       allow_failure: fields.boolean("allow_failure"),
     }),
   };
-}
-
-/** A reference where no value can be put without being run is a problem here, not first in a run. */
-function commandOf(fields: Fields): Value {
-  const command = fields.template(fields.need("command")) ?? NOTHING;
-  const problem = commandProblem(command);
-  if (problem) fields.problem("command", problem);
-  return command;
 }
 
 /** Names of tools, with that of their server. */

@@ -40,6 +40,17 @@ export interface ExecResult {
 
 export type Permission = "default" | "plan" | "acceptEdits" | "bypassPermissions";
 
+/**
+ * What must be so after an agent's turn, in the run's tree: a file differs from before or a commit was made; something is at the path;
+ * the command exits with 0 within `timeout` milliseconds (10 minutes when left out); `origin` has the branch (`true`: the one
+ * that is checked out) at HEAD.
+ */
+export type AgentCheck =
+  | { treeChanged: true }
+  | { fileExists: string }
+  | { command: string; timeout?: number }
+  | { branchPushed: true | string };
+
 export interface AgentOptions extends StepOptions {
   model?: string;
   /** What the agent may do without asking. @default "default" */
@@ -57,6 +68,8 @@ export interface AgentOptions extends StepOptions {
   schema?: Record<string, unknown>;
   /** An earlier answer's `sessionId`: the conversation goes on. */
   session?: string;
+  /** Checked after the turn, each of them; what does not hold fails the step as `agent_unverified`. */
+  verify?: AgentCheck[];
 }
 
 export interface AgentResult {
@@ -68,6 +81,8 @@ export interface AgentResult {
   usage: object;
   filesChanged: string[];
   permissionDenials: unknown[];
+  /** Of a step with `verify`, in its order. */
+  verified?: { check: string; ok: boolean }[];
 }
 
 interface StepConfigBase extends StepOptions {

@@ -60,6 +60,59 @@ steps:
   });
 });
 
+describe("what an agent's step declares", () => {
+  test("is checked, with the run's values in it, and can be named by later steps", async () => {
+    const row = await ended(
+      `
+name: declares
+steps:
+  - id: write
+    type: agent
+    permission: acceptEdits
+    prompt: "[[write docs/{{ args.name }}.md x]]"
+    verify:
+      - tree_changed: true
+      - file_exists: "docs/{{ args.name }}.md"
+      - { command: "test -f docs/{{ args.name }}.md && test ! -e sprung", timeout: 1m }
+  - { id: say, type: script, command: "echo {{ write.verified[2].ok }}" }`,
+      { input: { name: "it's$(touch${IFS}sprung)" } },
+    );
+
+    expect(row.error).toBeNull();
+    expect(row.steps[0]?.output).toMatchObject({ verified: [{ ok: true }, { ok: true }, { ok: true }] });
+    expect(row.steps[1]?.output).toMatchObject({ stdout: "true\n" });
+  });
+
+  test("fails a TypeScript workflow's step when it is not so, each of its tries", async () => {
+    const run = await stack.start(`
+import { defineWorkflow } from "longhaul";
+export default defineWorkflow({
+  name: "claims",
+  async execute(ctx) {
+    const claim = { prompt: "[[say Done.]]", verify: [{ treeChanged: true as const }, { command: "exit 2", timeout: 60_000 }] };
+    const failed = await ctx.agent("claims", { ...claim, retry: { maxAttempts: 2, initialDelayMs: 10 } }).catch((error) => error);
+    const step = await ctx.step("looks", { type: "agent", prompt: "[[say Done.]]", verify: [{ fileExists: "README.md" }] });
+    const wrong = await ctx.agent("wrong", { ...claim, verify: [{ treeChanged: "yes" as never }] }).catch((error) => error);
+    return [failed.type, failed.output.verified, step.data, wrong.type, wrong.message];
+  },
+});`);
+    const row = await run.finished(90_000);
+
+    expect(row.error).toBeNull();
+    expect(row.steps[0]).toMatchObject({ status: "failed", attempt: 2, error: { type: "agent_unverified" } });
+    expect(row.output).toMatchObject([
+      "agent_unverified",
+      [
+        { check: "tree_changed", ok: false },
+        { check: "command: exit 2", ok: false, seen: "exit code 2" },
+      ],
+      { text: "Done.", verified: [{ check: "file_exists: README.md", ok: true }] },
+      "invalid_input",
+      expect.stringContaining('"verify" of "wrong"'),
+    ]);
+  });
+});
+
 describe("a function of the author's", () => {
   const release = `
 name: release

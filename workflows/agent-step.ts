@@ -1,9 +1,11 @@
 import type { JsonObject } from "../contract/json.js";
+import type { Check } from "../contract/verify.js";
 import { DEFAULT_PROVIDER } from "../definition/providers.js";
 import type { Agent } from "../sdk/agents.js";
 import type { AgentOptions, AgentResult, Permission } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { type DoOptions, defined, onTree } from "./call.js";
+import { checksOf } from "./checks.js";
 import type { Engine } from "./engine.js";
 
 export interface AgentStepOptions extends AgentOptions, DoOptions {
@@ -15,22 +17,28 @@ export interface AgentStepOptions extends AgentOptions, DoOptions {
  * A step in which a coding agent works in the run's tree.
  *
  * @param chosen left out: as the file of the role says, else the default
+ * @param checks what must be so after its turn, where it is not `options.verify` that says it
  */
 export function agentStep(
   engine: Engine,
   key: string,
   chosen: Agent["provider"] | undefined,
   prompt: string,
-  options: AgentStepOptions,
+  { verify, ...options }: AgentStepOptions,
+  checks: readonly Check[] | StepFailed = checksOf(key, verify),
 ): Promise<AgentResult> {
   const { role, profile, skills, permission, defaultPermission, ...others } = options;
   const { model, systemPrompt, maxTurns, env, schema, session, ...rest } = others;
   const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
   if (provider !== undefined && provider !== "claude") {
-    throw new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; "claude" can.`);
+    const message = `The agent "${provider}" cannot be run here; "claude" can.`;
+    return Promise.reject(new StepFailed(key, "provider_unavailable", message));
   }
+  if (checks instanceof StepFailed) return Promise.reject(checks);
+  const declared = checks.length > 0 ? { verify: [...checks] } : {};
   const files = { role, profile, skills, permission, defaultPermission };
-  const input = { ...defined({ provider }), prompt, ...defined({ ...files, model, systemPrompt, maxTurns, schema, session }) };
+  const said = defined({ ...files, model, systemPrompt, maxTurns, schema, session });
+  const input = { ...defined({ provider }), prompt, ...said, ...declared };
   const who = provider ?? role ?? DEFAULT_PROVIDER;
   const shown = { ...input } as JsonObject; // options are JSON by their types
   return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>

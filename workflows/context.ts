@@ -86,8 +86,8 @@ export function createContext(engine: Engine): AnyContext {
     switch (config.type) {
       case "agent": {
         const { agent: chosen, prompt } = config;
-        const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session } = config;
-        const more = defined({ role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session });
+        const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify } = config;
+        const more = defined({ role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify });
         const provider = typeof chosen === "object" ? chosen.provider : chosen;
         return agentStep(engine, id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
       }

@@ -11,6 +11,7 @@ import { activityStep } from "./activity-step.js";
 import { agentStep } from "./agent-step.js";
 import { approve } from "./approval.js";
 import { type DoOptions, defined } from "./call.js";
+import { renderChecks } from "./checks.js";
 import { child } from "./child.js";
 import type { Engine, StepPlan } from "./engine.js";
 import { nap } from "./nap.js";
@@ -77,7 +78,8 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
       const all = { ...rest, ...defined({ ...files, ...may, ...said, schema }) };
       const prompt = text(work.prompt);
       const provider = providerFor(chosen(work.provider));
-      return async () => answered(await agentStep(engine, key, provider, prompt, all));
+      const checks = renderChecks(work.verify, scope);
+      return async () => answered(await agentStep(engine, key, provider, prompt, all, checks));
     }
     case "tool": {
       const params = render(work.params, scope);
@@ -137,11 +139,11 @@ function choose(chosen: Chosen, scope: Scope): string {
 }
 
 /** What later steps see of an agent's answer; `result` is what it said: its data when there are, else its text. */
-function answered({ data, text, sessionId, filesChanged, instructionFiles: files }: AgentResult): Json {
+function answered({ data, text, sessionId, filesChanged, instructionFiles: files, verified }: AgentResult): Json {
   const said = (data ?? text) as Json; // data came as JSON
   const instructionFiles = files?.map((file) => ({ ...file }));
   const more = { ...(data === undefined ? {} : { data: said }), ...(instructionFiles && { instructionFiles }) };
-  return { result: said, text, ...more, sessionId, filesChanged };
+  return { result: said, text, ...more, sessionId, filesChanged, ...defined({ verified }) };
 }
 
 function notBegun({ key, work }: PlanStep, options: DoOptions): StepPlan {

@@ -4,12 +4,16 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Call, Outcome } from "../../contract/activity.js";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Call, RunRef } from "../../contract/activity.js";
 import type { LogChunk } from "../../contract/log.js";
 import { type ModelServer, startModelServer } from "../../local/model-server.js";
+import { callOf } from "../../test/support/activity.js";
+import { openGit } from "../git-client.js";
 import { Journal } from "../journal.js";
-import { type AgentDeps, type AgentInput, type AgentValue, createAgentActivity } from "./index.js";
+import { shell } from "../shell.js";
+import { snapshotTree } from "../snapshot.js";
+import { type AgentDeps, type AgentInput, createAgentActivity } from "./index.js";
 
 const RUN = `run_agent${process.pid}`;
 
@@ -64,11 +68,55 @@ describe("an agent step", { timeout: 30_000 }, () => {
     });
   });
 
-  test("fails a plan step that changed the tree all the same", async () => {
+  test("fails a plan step that changed the tree all the same, puts the tree back and keeps what was written", async () => {
     const planning = agent("[[slow 1500]] [[say a plan]]", { permission: "plan" });
-    setTimeout(() => writeFileSync(join(tree, "sneaked.txt"), "x"), 800);
+    planning.catch(() => {}); // looked at below
+    await turnBegun();
+    writeFileSync(join(tree, "sneaked.txt"), "x");
 
-    await expect(planning).rejects.toMatchObject({ type: "plan_wrote_files", message: expect.stringContaining("sneaked.txt") });
+    const ref = `refs/longhaul/${RUN}/plan-1-s1`;
+    await expect(planning).rejects.toMatchObject({
+      type: "plan_wrote_files",
+      message: `A step that may only plan changed the tree: sneaked.txt. The tree is as it was before; what was written is kept as ${ref}.`,
+    });
+    expect(existsSync(join(tree, "sneaked.txt"))).toBe(false);
+    expect(execFileSync("git", ["-C", tree, "show", `${ref}:sneaked.txt`], { encoding: "utf8" })).toBe("x");
+  });
+
+  test("puts the tree back after a plan that was cancelled, too, and says so in the log", async () => {
+    const planning = agent("[[hang]]", { permission: "plan" });
+    planning.catch(() => {}); // looked at below
+    await turnBegun();
+    writeFileSync(join(tree, "sneaked.txt"), "x");
+    environment.cancel("CANCELLED");
+
+    await expect(planning).rejects.toMatchObject({
+      name: "CancelledFailure",
+      details: [{ output: { filesChanged: ["sneaked.txt"] } }],
+    });
+    expect(existsSync(join(tree, "sneaked.txt"))).toBe(false);
+    expect(chunks.map(({ text }) => text).join("")).toContain(`kept as refs/longhaul/${RUN}/plan-1-s1.`);
+  });
+
+  test("puts nothing back where a step has left something that its lost worker knew of alone", async () => {
+    const planning = agent("[[slow 1500]] [[say a plan]]", { permission: "plan" });
+    planning.catch(() => {}); // looked at below
+    await turnBegun();
+    writeFileSync(join(tree, "other.txt"), "x");
+    await snapshotTree(await openGit(tree), RUN, 2);
+
+    await expect(planning).rejects.toThrow("It was left as it is, as others worked in the tree meanwhile.");
+    expect(existsSync(join(tree, "other.txt"))).toBe(true);
+  });
+
+  test("puts nothing back where another step worked in the tree meanwhile", async () => {
+    const planning = agent("[[slow 1500]] [[say a plan]]", { permission: "plan" });
+    planning.catch(() => {}); // looked at below
+    await turnBegun();
+    await asActivity(() => shell(deps, callOf(run(), { command: "touch other.txt" }, { number: 2 })));
+
+    await expect(planning).rejects.toThrow("It was left as it is, as others worked in the tree meanwhile.");
+    expect(existsSync(join(tree, "other.txt"))).toBe(true);
   });
 
   test("is ended when it takes too long, or is silent too long", async () => {
@@ -152,6 +200,8 @@ let model: ModelServer;
 let root: string;
 let tree: string;
 let activity: number;
+/** Of the activity that began last. */
+let environment: MockActivityEnvironment;
 let chunks: LogChunk[];
 let deps: AgentDeps;
 const kept = { url: process.env.ANTHROPIC_BASE_URL, key: process.env.ANTHROPIC_API_KEY };
@@ -167,6 +217,7 @@ afterAll(async () => {
   await model.stop();
 });
 beforeEach(() => {
+  model.requests.length = 0;
   root = realpathSync(mkdtempSync(join(tmpdir(), "longhaul-agent-")));
   tree = join(root, "tree");
   execFileSync("git", ["init", "-q", "-b", "main", tree]);
@@ -182,6 +233,7 @@ beforeEach(() => {
     log: { append: async (more) => void chunks.push(...more) },
     graceMs: 1_000,
     snapshotTree: async () => ({ commit: "c", tree: "t", shared: false }),
+    allowBypass: true,
   };
 });
 afterEach(async () => {
@@ -189,16 +241,29 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 });
 
+/** The tree has been looked at, and the model has been asked. */
+async function turnBegun(): Promise<void> {
+  await vi.waitFor(() => expect(model.requests).not.toEqual([]), { timeout: 20_000 });
+}
+
+function run(): RunRef {
+  return { run_id: RUN, project_id: "prj_1", project_path: root, workspace: { mode: "worktree", path: tree, base_branch: null } };
+}
+
 function agent(prompt: string, input: Partial<AgentInput> = {}, limits: Partial<Call<unknown>> = {}) {
   const call: Call<AgentInput> = {
-    run: { run_id: RUN, project_id: "prj_1", project_path: root, workspace: { mode: "worktree", path: tree, base_branch: null } },
+    run: run(),
     step: { id: `${RUN}-1`, number: 1, key: "work", name: "work", phase: null, kind: "agent", iteration: 1 },
     attempt: 1,
     ...limits,
     input: { provider: "claude", prompt, ...input },
   };
-  const environment = new MockActivityEnvironment({ activityId: String(++activity) }, { logger: new DefaultLogger("ERROR") });
-  return environment.run(() => createAgentActivity(deps)(call)) as Promise<Outcome<AgentValue>>;
+  return asActivity(() => createAgentActivity(deps)(call));
+}
+
+function asActivity<Value>(work: () => Promise<Value>): Promise<Value> {
+  environment = new MockActivityEnvironment({ activityId: String(++activity) }, { logger: new DefaultLogger("ERROR") });
+  return environment.run(work);
 }
 
 /** A file of the project's `.agent`. */

@@ -28,11 +28,15 @@ export type AgentFailureType =
   | "agent_schema_failed"
   | "agent_failed"
   | "agent_not_installed"
-  | "plan_wrote_files";
+  | "plan_wrote_files"
+  | "agent_unverified"
+  | "permission_not_allowed";
 
 export interface AgentFailure {
   type: AgentFailureType;
   message: string;
+  /** The agent has answered, and only its answer's shape is wrong: it may be asked again. */
+  isUnfit?: boolean;
 }
 
 /** The end of a turn as its payload tells it. */
@@ -82,13 +86,14 @@ function apiError(text: string, status: number | null | undefined): string {
 
 /** Claude Code checks the schema as well, but an agent that never calls its answer tool passes it by. */
 export function checkData(data: unknown, schema: Record<string, unknown>): AgentFailure | null {
-  if (data === undefined) return { type: "agent_schema_failed", message: "The agent gave no structured answer." };
+  if (data === undefined) return unfit("The agent gave no structured answer.");
   const checked = readSchema(schema)?.safeParse(data);
   if (!checked || checked.success) return null;
-  return {
-    type: "agent_schema_failed",
-    message: `The agent's answer does not fit its schema. ${z.prettifyError(checked.error)}`,
-  };
+  return unfit(`The agent's answer does not fit its schema. ${z.prettifyError(checked.error)}`);
+}
+
+function unfit(message: string): AgentFailure {
+  return { type: "agent_schema_failed", message, isUnfit: true };
 }
 
 /** Undefined for a schema with words that only the provider knows: its own check has to do. */

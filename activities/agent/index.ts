@@ -5,17 +5,22 @@ import type { TreeRef } from "../../contract/fact.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
 import type { Json } from "../../contract/json.js";
 import type { Provider } from "../../contract/plan.js";
+import type { Check, CheckResult } from "../../contract/verify.js";
 import { StepFailure } from "../failure.js";
 import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
-import { type ClaudeEnd, type Permission, runClaude } from "./claude.js";
+import { type ClaudeEnd, type ClaudeRequest, type Permission, runClaude } from "./claude.js";
 import { AgentNotInstalledError } from "./claude-binary.js";
 import { credentialMask } from "./environment.js";
+import { takeBack } from "./plan-tree.js";
+import { withRepair } from "./repair.js";
 import { type AgentTask, withInstructions } from "./role.js";
 import { Trail } from "./trail.js";
 import { keepTranscript } from "./transcript.js";
 import { changedFiles, treeState } from "./tree-state.js";
+import { beginTurn } from "./turn-start.js";
+import { describeUnmet, refuseUncheckable, verify } from "./verify.js";
 
 export interface AgentInput {
   /** @default that of the role's file, else "claude" */
@@ -43,6 +48,8 @@ export interface AgentInput {
   schema?: Record<string, unknown>;
   /** An earlier `sessionId` of this run: the conversation goes on. */
   session?: string;
+  /** What must be so after the turn. */
+  verify?: Check[];
 }
 
 export interface AgentValue {
@@ -54,6 +61,8 @@ export interface AgentValue {
   permissionDenials: PermissionDenial[];
   /** What was read of the project for the role, the profile and the skills. */
   instructionFiles?: InstructionFile[];
+  /** How each of `verify` went, in its order. */
+  verified?: CheckResult[];
 }
 
 export interface AgentDeps extends PerformDeps {
@@ -61,19 +70,25 @@ export interface AgentDeps extends PerformDeps {
   home: string;
   /** The `claude` binary to use instead of the one that the Agent SDK carries. */
   claudeBin?: string | undefined;
+  /** Agents may be given the permission `bypassPermissions`. @default false */
+  allowBypass?: boolean | undefined;
   /** The tree that a step leaves. */
   snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
 }
 
 const FILES_LISTED = 500;
 
+const NOT_ALLOWED =
+  'The permission "bypassPermissions" lets an agent run any command unasked, and is not allowed here. ' +
+  "Set LONGHAUL_ALLOW_BYPASS=on where Longhaul is started, or give the step the permission acceptEdits.";
+
 /**
  * Give a coding agent a task in the run's tree. When its worker is lost, the next one goes on in the same
  * session instead of beginning again. A tool that a person would have to allow is refused and listed.
  *
  * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
- *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `agent_files_invalid` (nothing was asked yet),
- *   `plan_wrote_files` (a step with permission `plan` changed the tree). The detail's `output` is the AgentValue as far as there is one.
+ *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `agent_files_invalid` (nothing was asked yet), `permission_not_allowed`,
+ *   `plan_wrote_files` (a step with permission `plan` changed the tree), `agent_unverified` (what `verify` names is not so). The detail's `output` is the AgentValue as far as there is one.
  */
 export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue>> {
   return (call) => {
@@ -89,7 +104,8 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
 /** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
 export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Work): Promise<AgentValue> {
   const { run, step, input } = call;
-  const permission = input.permission ?? "default";
+  const { permission = "default", verify: checks = [] } = input;
+  if (permission === "bypassPermissions" && !deps.allowBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
   const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
   const mask = credentialMask({ ...process.env, ...input.env });
   const session: AgentSessionRow = {
@@ -112,9 +128,11 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   );
   const folder = join(deps.home, "agents", run.run_id);
   await folderInside(run.workspace.path, undefined);
-  const before = await treeState(run.workspace.path);
+  await refuseUncheckable(checks, call);
+  const turn = session.id.slice(run.run_id.length + 1);
+  const start = await beginTurn(call, join(folder, `${session.id}-start.json`), { turn, lineage });
 
-  const end = await runClaude({
+  const request: ClaudeRequest = {
     prompt: input.prompt,
     cwd: run.workspace.path,
     permission,
@@ -135,13 +153,14 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
       trail.take(event);
       if (event.type === "session") work.tell({ agent_session: event.sessionId });
     },
-  }).catch((error: unknown) => {
+  };
+  const end = await withRepair(request, runClaude).catch((error: unknown) => {
     if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
     throw error;
   });
 
   const after = await treeState(run.workspace.path);
-  const changed = changedFiles(before, after);
+  const changed = changedFiles(start.state, after);
   await leave(call, work, session, end, trail, mask);
   const value: AgentValue = {
     text: mask(end.text),
@@ -152,13 +171,23 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     permissionDenials: end.permissionDenials,
     ...(input.instructionFiles ? { instructionFiles: input.instructionFiles } : {}),
   };
+  const wrote = permission === "plan" && (changed.length > 0 || start.state.head !== after.head);
+  const putBack = wrote ? await takeBack({ call, work, turn }, start, after) : undefined;
+  if (putBack) work.log.write("log", `${putBack}\n`, "warn"); // the failure of a step that was stopped does not say it
   if (end.status === "stopped") throw new StepFailure("cancelled", "The agent was stopped.", value); // perform knows the reason
-  if (end.failure) throw new StepFailure(end.failure.type, mask(end.failure.message), value);
-  if (permission === "plan" && (changed.length > 0 || before.head !== after.head)) {
+  if (end.failure) throw new StepFailure(end.failure.type, mask([end.failure.message, putBack].filter(Boolean).join(" ")), value);
+  if (wrote) {
     const what = changed.length > 0 ? changed.slice(0, 5).join(", ") : "a commit was made";
-    throw new StepFailure("plan_wrote_files", `A step that may only plan changed the tree: ${what}.`, value);
+    throw new StepFailure("plan_wrote_files", `A step that may only plan changed the tree: ${what}. ${putBack}`, value);
   }
-  return value;
+  if (checks.length === 0) return value;
+  const verified = (await verify(checks, { call, work, start, after })).map((result) => masked(result, mask));
+  if (verified.every(({ ok }) => ok)) return { ...value, verified };
+  throw new StepFailure("agent_unverified", describeUnmet(verified), { ...value, verified });
+}
+
+function masked(result: CheckResult, mask: (text: string) => string): CheckResult {
+  return { ...result, check: mask(result.check), ...(result.seen === undefined ? {} : { seen: mask(result.seen) }) };
 }
 
 /** What the outcome reports besides the value: also when it is a failure. */

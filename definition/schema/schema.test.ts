@@ -104,6 +104,7 @@ input: { type: object, properties: { files: { type: array }, tag: { type: string
 timeout: 2 hours
 steps:
   - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, profile: strict, skills: [tidy], system_prompt: Be brief., model: x, permission: plan, max_turns: 5 }
+  - { id: code, prompt: Code., verify: [{ tree_changed: true }, { file_exists: "{{ input.tag }}.md" }, { command: npm test, timeout: 60s }, { branch_pushed: true }, { branch_pushed: main }] }
   - id: test
     type: script
     phase: check
@@ -147,7 +148,7 @@ steps:
     retryPolicy: { maxRetries: 2, retryDelayMs: 100, retryBackoffMultiplier: 2, retryableErrors: [agent_failed] }
     outputSchema: { type: object }
     description: Looks for holes
-  - { key: fix, dependencies: [scan], action: fix, description: what was found, agent: claude, retries: 2, continueOnError: true }
+  - { key: fix, dependencies: [scan], action: fix, description: what was found, agent: claude, retries: 2, continueOnError: true, verify: [{ tree_changed: true }] }
   - { key: check, dependsOn: [fix], type: script, command: npm test, retry: true, timeout: 60s }
 config: { timeout: 300000, maxRetries: 1, checkpointInterval: 60000, parallelism: 3, continueOnError: true }
 `),
@@ -159,7 +160,7 @@ stages: [plan, code, check, review]
 loop: { max_iters: 3, min_iters: 2, fallback_next_stage: code, stop_when: $.done }
 stageConfigs:
   plan: { name: Plan it, provider: claude-code, role: planner, profile: strict, skills: [review], mode: sequential, prompt: "\${vars.issue}", permission: plan }
-  code: { on_failure: retry, retries: 2, retry_backoff: 1.5, timeout: 1 hour, assign: change }
+  code: { on_failure: retry, retries: 2, retry_backoff: 1.5, timeout: 1 hour, assign: change, verify: [{ file_exists: "\${vars.issue}.md" }] }
 check: { command: npm test, retry: { maxAttempts: 2 }, if: "\${plan.text}", else: { prompt: Check it. } }
 review: strict
 finally:
@@ -177,6 +178,7 @@ steps:
     retry: { maxAttempts: 3, backoff: linear, initialDelayMs: 500, maxDelayMs: 5000, multiplier: 2, retryableErrors: [tool_failed] }
   - { name: label, tool: github.addLabels, params: { labels: [a] }, if: "\${issue.open == true}", else: { tool: github.createComment, params: {} } }
   - { name: check, type: script, command: npm test, on_failure: continue }
+  - { name: mend, prompt: "Mend it.", verify: [{ command: "npm test" }] }
 config: { timeoutMs: 10000, continueOnError: true, maxRetries: 2 }
 `),
 };

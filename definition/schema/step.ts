@@ -49,6 +49,7 @@ export const AGENT: Kind = {
     "model",
     "permission",
     "max_turns",
+    "verify",
   ),
   required: ["prompt"],
 };
@@ -123,6 +124,38 @@ export const KINDS = {
     required: ["workflow"],
   },
 } satisfies Record<string, Kind>;
+
+const CHECKS = [
+  map(
+    "A change.",
+    { tree_changed: { type: "boolean", const: true, description: "A file differs from before, or a commit was made." } },
+    { required: ["tree_changed"] },
+  ),
+  map(
+    "A file.",
+    { file_exists: text("Its path, relative to the run's tree; references may stand in it.") },
+    { required: ["file_exists"] },
+  ),
+  map(
+    "A command.",
+    {
+      command: text("Given to bash in the run's tree; it must exit with 0. References reach it as environment variables."),
+      timeout: duration("How long it may take; default 10 minutes.", { least: 1000 }),
+    },
+    { required: ["command"] },
+  ),
+  map(
+    "A push.",
+    {
+      branch_pushed: either(
+        "The branch that origin has at the tree's HEAD; true: the one that is checked out.",
+        { type: "boolean", const: true },
+        { type: "string", pattern: "\\S", maxLength: 200 },
+      ),
+    },
+    { required: ["branch_pushed"] },
+  ),
+];
 
 /** The definitions that steps of a dialect consist of; `step` is one of them, `other` what follows `else`. */
 export function stepDefinitions(words: StepWords): Schema {
@@ -210,6 +243,12 @@ function partsOf({ reference, tries }: StepWords): Schema {
     model: text("The model it uses.", { maxLength: 200 }),
     permission: word("What it may do without asking.", Permission.options),
     max_turns: { type: "integer", minimum: 1, description: "How often the model may answer." },
+    verify: list(
+      "What must be so after its turn. Longhaul looks at each; when one is not so, the step fails as agent_unverified.",
+      ref("check"),
+      { minItems: 1 },
+    ),
+    check: either("What must be so.", ...CHECKS),
     tool: text("server.tool", { pattern: "^[A-Za-z][\\w-]*\\.[\\w./-]+$", maxLength: 200 }),
   };
 }

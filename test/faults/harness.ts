@@ -71,6 +71,7 @@ export class Harness {
 
     const servers = ownServers ? { temporal: await outageTemporal(folder), postgres: await outagePostgres(folder) } : null;
     const env = {
+      LONGHAUL_ALLOW_BYPASS: "on",
       ...settings,
       LONGHAUL_HOME: home,
       LONGHAUL_PORT: String(await freePort()),
