@@ -39,6 +39,8 @@ const Environment = z.object({
   GITHUB_TOKEN: z.string().optional(),
   /** The `claude` binary to use instead of the one the Agent SDK carries. */
   LONGHAUL_CLAUDE_BIN: z.string().min(1).optional(),
+  /** The `codex` binary to use instead of the one on PATH. */
+  LONGHAUL_CODEX_BIN: z.string().min(1).optional(),
 });
 
 export interface Config {
@@ -64,6 +66,7 @@ export interface Config {
   githubApiUrl: string;
   githubToken: string | undefined;
   claudeBin: string | undefined;
+  codexBin: string | undefined;
 }
 
 /** The queue of a single machine: workflow tasks and activities alike. */
@@ -103,6 +106,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     githubApiUrl: e.GITHUB_API_URL,
     githubToken: e.GITHUB_TOKEN,
     claudeBin: e.LONGHAUL_CLAUDE_BIN,
+    codexBin: e.LONGHAUL_CODEX_BIN,
   };
 }
 

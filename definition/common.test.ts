@@ -78,6 +78,10 @@ describe.each([
       { kind: "agent", provider: "claude" },
     ],
     [
+      { prompt: "p", agent: "codex" },
+      { kind: "agent", provider: "codex" },
+    ],
+    [
       { agent: "claude", role: "critic", prompt: "p" },
       { kind: "agent", role: "critic" },
     ],
@@ -129,7 +133,8 @@ describe.each([
     [{ command: "x", env: { "A-B": "1" } }, "environment variable"],
     [{ command: "{{constructor.constructor('return process')()}}" }, "is no reference"],
     [{ tool: "nodot" }, "a server's name, a dot"],
-    [{ prompt: "p", agent: "codex" }, "cannot run steps yet"],
+    [{ prompt: "p", agent: "gemini" }, 'cannot run steps yet. Use "claude" or "codex"'],
+    [{ prompt: "p", agent: "codex", max_turns: 3 }, "Codex cannot be ended after a number of turns"],
     [{ prompt: "p", provider: "clyde" }, 'Did you mean "claude"?'],
     [{ prompt: "p", agent: "{{ steps.nowhere.agent }}" }, 'There is no step "nowhere"'],
     [{ prompt: "p", agent: "{{ input.agent }}", provider: "claude" }, 'Unknown key "provider"'],

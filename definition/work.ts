@@ -1,5 +1,6 @@
+import { type AgentName, unsupportedBy } from "../contract/agent-provider.js";
 import { LONGEST_MS } from "../contract/duration.js";
-import type { Chosen, PlanWork, Provider, Value } from "../contract/plan.js";
+import type { Chosen, PlanWork, Value } from "../contract/plan.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
 import type { Fields, TextRule } from "./fields.js";
@@ -53,24 +54,28 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
   const agent = fields.chosen("agent", { max: 200 });
   const isRole = typeof agent === "string" && !isProvider(agent);
   const named = isRole ? undefined : agent;
+  const provider =
+    named === undefined ? providerAt(fields, "provider", fields.chosen("provider")) : providerAt(fields, "agent", named);
+  const maxTurns = fields.int("max_turns", { min: 1 });
+  const unsupported = typeof provider === "string" && unsupportedBy(provider, { maxTurns });
+  if (unsupported) fields.problem("max_turns", unsupported);
   const role = fields.chosen("role", { max: 200 });
   if (role !== undefined && isRole) fields.problem("role", '"agent" names a role already. Keep one of them.');
   return {
     kind: "agent",
-    provider:
-      named === undefined ? providerAt(fields, "provider", fields.chosen("provider")) : providerAt(fields, "agent", named),
+    provider,
     prompt: task ?? fields.template(fields.need("prompt")) ?? NOTHING,
     ...defined({
       role: role ?? (isRole ? agent : undefined),
       system_prompt: fields.template("system_prompt"),
       model: fields.chosen("model", { max: 200 }),
       permission: fields.oneOf("permission", ["default", "plan", "acceptEdits", "bypassPermissions"]),
-      max_turns: fields.int("max_turns", { min: 1 }),
+      max_turns: maxTurns,
     }),
   };
 }
 
-function providerAt(fields: Fields, key: string, chosen: Chosen = DEFAULT_PROVIDER): Provider | Value {
+function providerAt(fields: Fields, key: string, chosen: Chosen = DEFAULT_PROVIDER): AgentName | Value {
   if (typeof chosen !== "string") return chosen;
   const found = providerOf(chosen);
   if ("provider" in found) return found.provider;

@@ -36,6 +36,7 @@ export function childEnvironment(config: Config, home: string, addresses: Addres
     GITHUB_API_URL: config.githubApiUrl,
     GITHUB_TOKEN: config.githubToken,
     LONGHAUL_CLAUDE_BIN: config.claudeBin,
+    LONGHAUL_CODEX_BIN: config.codexBin,
   };
   const all = { ...process.env, ...settings, ...(process.env.MALLOC_ARENA_MAX === undefined ? FEW_ARENAS : {}) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

@@ -80,6 +80,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     warn,
     heartbeatMs: 2_000,
     claudeBin: config.claudeBin,
+    codexBin: config.codexBin,
     githubApiUrl: config.githubApiUrl,
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),

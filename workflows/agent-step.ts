@@ -1,3 +1,4 @@
+import { AGENTS, isAgentName } from "../contract/agent-provider.js";
 import type { JsonObject } from "../contract/json.js";
 import type { Agent } from "../sdk/agents.js";
 import type { AgentOptions, AgentResult } from "../sdk/context.js";
@@ -14,8 +15,9 @@ export function agentStep(
   options: AgentOptions & DoOptions,
 ): Promise<AgentResult> {
   const { model, permission, systemPrompt, maxTurns, env, schema, session, ...rest } = options;
-  if (provider !== "claude") {
-    throw new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; "claude" can.`);
+  if (!isAgentName(provider)) {
+    const known = Object.keys(AGENTS).map((name) => `"${name}"`);
+    throw new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; ${known.join(" and ")} can.`);
   }
   const input = { prompt, ...defined({ model, permission, systemPrompt, maxTurns, schema, session }) };
   const shown = { provider, ...input } as JsonObject; // options are JSON by their types

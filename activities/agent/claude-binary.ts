@@ -1,13 +1,9 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { AgentNotInstalledError } from "./provider.js";
 
 const SDK = "@anthropic-ai/claude-agent-sdk";
-
-/** Claude Code is not on this machine; the message says which package lacks and what to do. */
-export class AgentNotInstalledError extends Error {
-  override readonly name = "AgentNotInstalledError";
-}
 
 /**
  * The `claude` binary: the one that was set, else the one the Agent SDK's optional package carries.

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Call, Outcome } from "../../contract/activity.js";
+import { type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
 import type { AgentSessionRow } from "../../contract/agent-session.js";
 import type { TreeRef } from "../../contract/fact.js";
 import type { Json } from "../../contract/json.js";
@@ -7,15 +8,14 @@ import { StepFailure } from "../failure.js";
 import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
-import { type ClaudeEnd, type Permission, runClaude } from "./claude.js";
-import { AgentNotInstalledError } from "./claude-binary.js";
-import { credentialMask } from "./environment.js";
+import { type AgentEnd, AgentNotInstalledError, type Permission } from "./provider.js";
+import { credentialMask, PROVIDERS } from "./providers.js";
 import { Trail } from "./trail.js";
 import { keepTranscript } from "./transcript.js";
 import { changedFiles, treeState } from "./tree-state.js";
 
 export interface AgentInput {
-  provider: "claude";
+  provider: AgentName;
   prompt: string;
   /** How people see the session. */
   name?: string;
@@ -36,6 +36,7 @@ export interface AgentInput {
 export interface AgentValue {
   text: string;
   data?: unknown;
+  /** Empty in a failure before the agent had told it. */
   sessionId: string;
   usage: AgentUsage;
   filesChanged: string[];
@@ -47,6 +48,8 @@ export interface AgentDeps extends PerformDeps {
   home: string;
   /** The `claude` binary to use instead of the one that the Agent SDK carries. */
   claudeBin?: string | undefined;
+  /** The `codex` binary to use instead of the one on PATH. */
+  codexBin?: string | undefined;
   /** The tree that a step leaves. */
   snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
 }
@@ -58,7 +61,7 @@ const FILES_LISTED = 500;
  * session instead of beginning again. A tool that a person would have to allow is refused and listed.
  *
  * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
- *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `plan_wrote_files` (a step with permission `plan`
+ *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `agent_unsupported` (the agent cannot do what is asked of it), `plan_wrote_files` (a step with permission `plan`
  *   changed the tree). The detail's `output` is the AgentValue as far as there is one.
  */
 export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue>> {
@@ -72,6 +75,8 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
 /** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
 export async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Work): Promise<AgentValue> {
   const { run, step, input } = call;
+  const unsupported = unsupportedBy(input.provider, input);
+  if (unsupported !== null) throw new StepFailure("agent_unsupported", unsupported);
   const permission = input.permission ?? "default";
   const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
   const mask = credentialMask({ ...process.env, ...input.env });
@@ -97,31 +102,33 @@ export async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Wo
   await folderInside(run.workspace.path, undefined);
   const before = await treeState(run.workspace.path);
 
-  const end = await runClaude({
-    prompt: input.prompt,
-    cwd: run.workspace.path,
-    permission,
-    model: input.model,
-    systemPrompt: input.systemPrompt,
-    maxTurns: input.maxTurns,
-    env: input.env,
-    schema: input.schema,
-    resume: input.session,
-    configDir: join(folder, "claude"),
-    sessionFile: join(folder, `${session.id}.json`),
-    lineage,
-    marks: work.marks,
-    binary: deps.claudeBin,
-    signal: work.signal,
-    watch: (event) => {
-      work.alive();
-      trail.take(event);
-      if (event.type === "session") work.tell({ agent_session: event.sessionId });
-    },
-  }).catch((error: unknown) => {
-    if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
-    throw error;
-  });
+  const end = await PROVIDERS[input.provider]
+    .run({
+      prompt: input.prompt,
+      cwd: run.workspace.path,
+      permission,
+      model: input.model,
+      systemPrompt: input.systemPrompt,
+      maxTurns: input.maxTurns,
+      env: input.env,
+      schema: input.schema,
+      resume: input.session,
+      configDir: join(folder, input.provider),
+      sessionFile: join(folder, `${session.id}.json`),
+      lineage,
+      marks: work.marks,
+      binary: { claude: deps.claudeBin, codex: deps.codexBin }[input.provider],
+      signal: work.signal,
+      watch: (event) => {
+        work.alive();
+        trail.take(event);
+        if (event.type === "session") work.tell({ agent_session: event.sessionId });
+      },
+    })
+    .catch((error: unknown) => {
+      if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
+      throw error;
+    });
 
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(before, after);
@@ -129,7 +136,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentInput>, work: Wo
   const value: AgentValue = {
     text: mask(end.text),
     ...(end.data === undefined ? {} : { data: end.data }),
-    sessionId: end.sessionId,
+    sessionId: end.sessionId ?? "",
     usage: end.usage,
     filesChanged: changed.slice(0, FILES_LISTED),
     permissionDenials: end.permissionDenials,
@@ -148,7 +155,7 @@ async function leave(
   { run }: Call<AgentInput>,
   work: Work,
   session: AgentSessionRow,
-  end: ClaudeEnd,
+  end: AgentEnd,
   trail: Trail,
   mask: (text: string) => string,
 ): Promise<void> {
