@@ -43,7 +43,9 @@ export interface AgentOptions extends StepOptions {
   model?: string;
   /** What the agent may do without asking. @default "default" */
   permission?: Permission;
+  /** Added to the agent's own. A session keeps the one that it began with. */
   systemPrompt?: string;
+  /** How often the model may answer; Codex cannot be told, and the step fails as `agent_unsupported`. @default no limit */
   maxTurns?: number;
   env?: Record<string, string>;
   /** JSON schema of the answer's `data`. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Json } from "../../contract/json.js";
+import type { Json, JsonObject } from "../../contract/json.js";
+import { checkBySchema } from "../../definition/fit-schema.js";
 
 /** What was used: by Claude Code over all turns of a session, by Codex in this turn. */
 export interface AgentUsage {
@@ -46,15 +47,25 @@ export interface AgentAnswer {
 /** Null when the answer fits. An agent that checks as well may be passed by: one that never calls its answer tool is. */
 export function checkData(data: unknown, schema: Record<string, unknown>): AgentFailure | null {
   if (data === undefined) return { type: "agent_schema_failed", message: "The agent gave no structured answer." };
-  const checked = readSchema(schema)?.safeParse(data);
-  if (!checked || checked.success) return null;
-  return {
-    type: "agent_schema_failed",
-    message: `The agent's answer does not fit its schema. ${z.prettifyError(checked.error)}`,
-  };
+  const misfit = misfitOf(data, schema);
+  return misfit === null
+    ? null
+    : { type: "agent_schema_failed", message: `The agent's answer does not fit its schema. ${misfit}` };
 }
 
-/** Undefined for a schema with words that only the provider knows: its own check has to do. */
+/** By zod, which looks at formats; by Ajv where the schema has words that zod does not take, such as `not`. */
+function misfitOf(data: unknown, schema: Record<string, unknown>): string | null {
+  const checked = readSchema(schema)?.safeParse(data);
+  if (checked) return checked.success ? null : z.prettifyError(checked.error);
+  try {
+    const fit = checkBySchema(schema as JsonObject, data as Json, "answer");
+    return fit.ok ? null : fit.problems.map(({ path, message }) => `${path}: ${message}`).join("\n");
+  } catch {
+    return null; // it is no schema that anybody reads: the agent's own check has to do
+  }
+}
+
+/** Undefined for a schema with words that zod does not have. */
 function readSchema(schema: Record<string, unknown>): z.ZodType | undefined {
   try {
     return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);

@@ -105,7 +105,7 @@ export function prepareCodex(request: AgentRequest, session: string | null): Cod
   const told = schema !== undefined && isStrict(schema);
   if (told) write(schemaFile, JSON.stringify(schema));
 
-  const args = ["exec", "--json", "--color", "never", "--skip-git-repo-check", "--profile", name];
+  const args = ["exec", "--json", "--color", "never", "--skip-git-repo-check", "--ignore-rules", "--profile", name];
   args.push("--cd", request.cwd, "--sandbox", SANDBOX[permission]);
   if (model !== undefined) args.push(`--model=${model}`);
   if (told) args.push("--output-schema", schemaFile);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -56,6 +57,28 @@ describe.skipIf(!process.env.LONGHAUL_CODEX_BIN)("Codex", { timeout: 30_000 }, (
     await codex.run("[[shell touch .git/made made.txt]] [[say Ready.]]", { permission: "acceptEdits" });
 
     expect(codex.has(".git/made")).toBe(false);
+  });
+
+  test("is checked by words of a schema that are rare, too", async () => {
+    const schema = { type: "object", properties: { level: { type: "number" } }, not: { properties: { level: { const: 3 } } } };
+    const [fits, not] = [
+      await codex.run('[[answer {"level":2}]]', { schema }),
+      await codex.run('[[answer {"level":3}]]', { schema, lineage: "run_1-2/1" }),
+    ];
+
+    expect(fits).toMatchObject({ status: "completed", data: { level: 2 } });
+    expect(not).toMatchObject({ status: "failed", failure: { type: "agent_schema_failed" } });
+  });
+
+  test("ends what runs inside its sandbox when it is stopped", async () => {
+    const stop = new AbortController();
+    const seconds = `61.${process.pid}`;
+    const running = codex.run(`[[shell touch begun; sleep ${seconds}]]`, { permission: "acceptEdits", signal: stop.signal });
+    await until(() => codex.has("begun"));
+    stop.abort();
+
+    expect((await running).status).toBe("stopped");
+    expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(`sleep ${seconds}`);
   });
 
   test("does not give its commands the key that it asks the model with", async () => {

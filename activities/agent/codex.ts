@@ -76,7 +76,11 @@ async function converse(request: AgentRequest, { binary, turn, entry, telling, p
     // What it leaves behind may hold its output open; that is ended with the turn.
     child.once("exit", () => void linger(over.signal).then(resolve));
     createInterface({ input: child.stdout }).on("line", (line) => {
-      telling.line(line);
+      try {
+        telling.line(line);
+      } catch (error) {
+        reject(error); // its session could not be written down
+      }
       if (telling.isOver) void linger(over.signal).then(resolve);
     });
   });

@@ -71,12 +71,17 @@ describe.each<AgentName>(["claude", "codex"])("%s", { timeout: 30_000 }, (name) 
       expect(model.requests.at(-1)?.conversation.text).toContain('You are "Ada",\na \\careful tester.');
     });
 
-    test("goes on with an earlier session when told its id", async () => {
-      const first = await turns.run("[[say one]]");
-      const second = await turns.run("[[say two]]", { lineage: "run_1-2/1", resume: first.sessionId ?? "" });
+    test("goes on with an earlier session when told its id, as whom it began and with what it may do now", async () => {
+      const first = await turns.run("[[say a plan]]", { permission: "plan", systemPrompt: "You are a planner." });
+      const doing = { permission: "acceptEdits", systemPrompt: "You are a doer." } as const;
+      const prompt = "[[write made.txt made]] [[say done]]";
+      const second = await turns.run(prompt, { ...doing, lineage: "run_1-2/1", resume: first.sessionId ?? "" });
 
-      expect(second).toMatchObject({ status: "completed", sessionId: first.sessionId, text: "two" });
-      expect(prompts()).toEqual(["[[say one]]", "[[say two]]"]);
+      expect(second).toMatchObject({ status: "completed", sessionId: first.sessionId, text: "done" });
+      expect(prompts()).toEqual(["[[say a plan]]", prompt]);
+      expect(turns.read("made.txt")).toBe("made");
+      expect(model.requests.at(-1)?.conversation.text).toContain("You are a planner.");
+      expect(model.requests.at(-1)?.conversation.text).not.toContain("You are a doer.");
     });
 
     test("says so when the earlier session is none of this run's", async () => {
