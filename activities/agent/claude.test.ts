@@ -78,20 +78,4 @@ describe("Claude Code", { timeout: 30_000 }, () => {
     expect(isAlive(next.pid ?? 0)).toBe(true);
     next.kill("SIGKILL");
   });
-
-  test("learns that a command of its own was interrupted, and runs it again", async () => {
-    const prompt = "[[shell touch begun; sleep 2; echo acted >> effect.txt]] [[say Done so.]]";
-    const worker = await claude.startWorker(prompt, { permission: "bypassPermissions" });
-    await until(() => claude.has("begun"));
-    await worker.kill();
-
-    const end = await claude.run(prompt, { permission: "bypassPermissions" });
-
-    expect(end).toMatchObject({ status: "completed", text: "Done so." });
-    expect(claude.read("effect.txt")).toBe("acted\n");
-    expect(model.requests.at(-1)?.conversation.exchanges.map(({ prompt: each }) => each.slice(0, 8))).toEqual([
-      "[[shell ",
-      "Continue",
-    ]);
-  });
 });

@@ -112,6 +112,18 @@ describe.each<AgentName>(["claude", "codex"])("%s", { timeout: 30_000 }, (name) 
       ]);
     });
 
+    test("learns that a command of its own was interrupted, and runs it again", async () => {
+      const prompt = "[[shell touch begun; sleep 1; echo acted >> effect.txt]] [[say Done so.]]";
+      const worker = await turns.startWorker(prompt, { permission: "bypassPermissions" });
+      await until(() => turns.has("begun"));
+      await worker.kill();
+      const end = await turns.run(prompt, { permission: "bypassPermissions" });
+
+      expect(end).toMatchObject({ status: "completed", text: "Done so." });
+      expect(turns.read("effect.txt")).toBe("acted\n");
+      expect(prompts()?.map((each) => each.slice(0, 8))).toEqual(["[[shell ", "Continue"]);
+    });
+
     test("leaves no process when it is stopped", async () => {
       const stop = new AbortController();
       const prompt = "[[shell touch begun; sleep 60]]";
