@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, isAbsolute, join } from "node:path";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { AgentNotInstalledError } from "./provider.js";
 
@@ -20,7 +20,7 @@ const versions = new Map<string, string>();
  */
 export function codexBinary(configured?: string, path = process.env.PATH ?? ""): string {
   if (configured !== undefined) {
-    if (isProgram(configured)) return configured;
+    if (isProgram(configured)) return resolve(configured); // it is started in the tree, which may have a file of that name
     throw new AgentNotInstalledError(`LONGHAUL_CODEX_BIN is ${configured}, and there is no such program.`);
   }
   const folders = path.split(delimiter).filter((folder) => isAbsolute(folder));

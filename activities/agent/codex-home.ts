@@ -137,12 +137,13 @@ function codexEnvironment(own: NodeJS.ProcessEnv, { configDir, marks, env }: Age
 
 /** Where the model is, and what this turn's agent is told besides its own instructions. */
 function profile(env: Readonly<Record<string, string>>, systemPrompt: string | undefined): string {
+  const address = env.OPENAI_BASE_URL || OPENAI;
   return [
     ...(systemPrompt === undefined ? [] : [`developer_instructions = ${text(systemPrompt)}`]),
     `model_provider = "longhaul"`,
     "[model_providers.longhaul]",
-    `name = "OpenAI"`,
-    `base_url = ${text(env.OPENAI_BASE_URL ?? OPENAI)}`,
+    `name = ${text(address === OPENAI ? "OpenAI" : "compatible")}`, // by its name Codex believes it to have more than the Responses API
+    `base_url = ${text(address)}`,
     `wire_api = "responses"`,
     ...(env.CODEX_API_KEY === undefined ? [] : [`env_key = "CODEX_API_KEY"`]),
     "supports_websockets = false",

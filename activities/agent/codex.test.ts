@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { agentTurns, until } from "../../test/support/agent-turns.js";
 import { scriptedModel } from "../../test/support/scripted-model.js";
@@ -135,6 +135,10 @@ describe("the codex binary", () => {
     writeFileSync(join(folder, "codex"), "#!/bin/sh\n", { mode: 0o755 });
 
     expect(codexBinary(undefined, `/nowhere:relative:${folder}`)).toBe(join(folder, "codex"));
+  });
+
+  test("that is set is found from where Longhaul is started, not from the tree that it works in", () => {
+    expect(codexBinary(relative(process.cwd(), process.execPath))).toBe(process.execPath);
   });
 
   test("is missed with the way to get it", () => {
