@@ -41,6 +41,8 @@ const Environment = z.object({
   LONGHAUL_CLAUDE_BIN: z.string().min(1).optional(),
   /** Whether a step may give its agent the permission `bypassPermissions`. */
   LONGHAUL_ALLOW_BYPASS: z.enum(["on", "off"]).default("off"),
+  /** The `codex` binary to use instead of the one on PATH. */
+  LONGHAUL_CODEX_BIN: z.string().min(1).optional(),
 });
 
 export interface Config {
@@ -67,6 +69,7 @@ export interface Config {
   githubToken: string | undefined;
   claudeBin: string | undefined;
   allowBypass: boolean;
+  codexBin: string | undefined;
 }
 
 /** The queue of a single machine: workflow tasks and activities alike. */
@@ -107,6 +110,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     githubToken: e.GITHUB_TOKEN,
     claudeBin: e.LONGHAUL_CLAUDE_BIN,
     allowBypass: e.LONGHAUL_ALLOW_BYPASS === "on",
+    codexBin: e.LONGHAUL_CODEX_BIN,
   };
 }
 

@@ -78,6 +78,10 @@ describe.each([
       { kind: "agent", provider: "claude" },
     ],
     [
+      { prompt: "p", agent: "codex" },
+      { kind: "agent", provider: "codex" },
+    ],
+    [
       { agent: "claude", role: "critic", prompt: "p" },
       { kind: "agent", role: "critic" },
     ],
@@ -164,7 +168,8 @@ describe.each([
     [{ prompt: "p", verify: [{ command: "cat <<{{ input.x }}" }] }, "cannot stand where it does"],
     [{ prompt: "p", verify: [{ file_exists: "{{ steps.nowhere.path }}" }] }, 'There is no step "nowhere"'],
     [{ command: "x", verify: [{ tree_changed: true }] }, 'Unknown key "verify"'],
-    [{ prompt: "p", agent: "codex" }, "cannot run steps yet"],
+    [{ prompt: "p", agent: "gemini" }, 'cannot run steps yet. Use "claude" or "codex"'],
+    [{ prompt: "p", agent: "codex", max_turns: 3 }, "Codex cannot be ended after a number of turns"],
     [{ prompt: "p", provider: "clyde" }, 'Did you mean "claude"?'],
     [{ prompt: "p", profile: "../strict" }, "safe in a URL"],
     [{ prompt: "p", skills: ["a/b"] }, "safe in a URL"],

@@ -95,8 +95,12 @@ describe("a stage", () => {
     expect(stage({ permission: "plan" }).work).toMatchObject({ permission: "plan" });
   });
 
-  test.each(["claude-code", "claude"])("names its agent: %s", (provider) => {
-    expect(stage({ provider }).work).toMatchObject({ provider: "claude" });
+  test.each([
+    ["claude-code", "claude"],
+    ["claude", "claude"],
+    ["codex", "codex"],
+  ])("names its agent: %s", (provider, canonical) => {
+    expect(stage({ provider }).work).toMatchObject({ provider: canonical });
   });
 
   test.each([
@@ -204,7 +208,6 @@ describe("a stages definition is refused", () => {
       /"code"/,
     ],
     ["with a condition that is none", { ...delivery, loop: { max_iters: 2, stop_when: "$.done ==" } }, "loop.stop_when", /./],
-    ["with codex", { ...delivery, plan: { provider: "codex" } }, "plan.provider", /codex.*yet.*claude/],
     ["with gemini", { ...delivery, plan: { provider: "gemini" } }, "plan.provider", /gemini.*yet.*claude/],
     ["with grok", { ...delivery, plan: { provider: "grok" } }, "plan.provider", /grok.*yet.*claude/],
     ["with an unknown provider", { ...delivery, plan: { provider: "cluade-code" } }, "plan.provider", /claude-code/],

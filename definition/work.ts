@@ -1,5 +1,6 @@
+import { type AgentName, unsupportedBy } from "../contract/agent-provider.js";
 import { LONGEST_MS } from "../contract/duration.js";
-import { type Chosen, Permission, type PlanWork, type Provider, type Value } from "../contract/plan.js";
+import { type Chosen, Permission, type PlanWork, type Value } from "../contract/plan.js";
 import { commandOf } from "./command-field.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
@@ -59,19 +60,23 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
   const role = fields.chosen("role", { max: 200 });
   if (role !== undefined && isRole) fields.problem("role", '"agent" names a role already. Keep one of them.');
   const whom = role ?? (isRole ? agent : undefined);
-  const [at, provider] = named === undefined ? ["provider", fields.chosen("provider")] : ["agent", named];
+  const [at, chosen] = named === undefined ? ["provider", fields.chosen("provider")] : ["agent", named];
+  const provider = chosen === undefined && whom !== undefined ? undefined : providerAt(fields, at, chosen);
+  const maxTurns = fields.int("max_turns", { min: 1 });
+  const unsupported = typeof provider === "string" && unsupportedBy(provider, { maxTurns });
+  if (unsupported) fields.problem("max_turns", unsupported);
   return {
     kind: "agent",
     prompt: task ?? fields.template(fields.need("prompt")) ?? NOTHING,
     ...defined({
-      provider: provider === undefined && whom !== undefined ? undefined : providerAt(fields, at, provider),
+      provider,
       role: whom,
       profile: profileAt(fields),
       skills: fields.texts("skills", URL_SAFE_NAME),
       system_prompt: fields.template("system_prompt"),
       model: fields.chosen("model", { max: 200 }),
       permission: fields.oneOf("permission", Permission.options),
-      max_turns: fields.int("max_turns", { min: 1 }),
+      max_turns: maxTurns,
       verify: checksOf(fields),
     }),
   };
@@ -82,7 +87,7 @@ function profileAt(fields: Fields): Chosen | undefined {
   return typeof profile === "string" ? fields.text("profile", URL_SAFE_NAME) : profile;
 }
 
-function providerAt(fields: Fields, key: string, chosen: Chosen = DEFAULT_PROVIDER): Provider | Value {
+function providerAt(fields: Fields, key: string, chosen: Chosen = DEFAULT_PROVIDER): AgentName | Value {
   if (typeof chosen !== "string") return chosen;
   const found = providerOf(chosen);
   if ("provider" in found) return found.provider;

@@ -37,6 +37,7 @@ export function childEnvironment(config: Config, home: string, addresses: Addres
     GITHUB_TOKEN: config.githubToken,
     LONGHAUL_CLAUDE_BIN: config.claudeBin,
     LONGHAUL_ALLOW_BYPASS: config.allowBypass ? "on" : "off",
+    LONGHAUL_CODEX_BIN: config.codexBin,
   };
   const all = { ...process.env, ...settings, ...(process.env.MALLOC_ARENA_MAX === undefined ? FEW_ARENAS : {}) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

@@ -5,6 +5,9 @@ import { Connection } from "@temporalio/client";
 import pg from "pg";
 import { z } from "zod";
 import { claudeBinary } from "../activities/agent/claude-binary.js";
+import { CLAUDE_CREDENTIALS } from "../activities/agent/claude-environment.js";
+import { codexBinary, codexVersion, versionWarning } from "../activities/agent/codex-binary.js";
+import { CODEX_CREDENTIALS } from "../activities/agent/codex-home.js";
 import { apiUrl, type Config } from "../config.js";
 import { homeOwner } from "./home-lock.js";
 import { requirePort } from "./ports.js";
@@ -24,7 +27,7 @@ export interface Finding {
 const PATIENCE = 5_000;
 const OLDEST_NODE = [20, 19];
 const OLDEST_POSTGRES = 150_000;
-const CREDENTIALS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+const CREDENTIALS = [...CLAUDE_CREDENTIALS, ...CODEX_CREDENTIALS];
 
 const Ready = z.object({ detail: z.string().nullish() });
 const Servers = z.object({
@@ -43,6 +46,7 @@ export async function examine(config: Config, project: string): Promise<Finding[
     look("Postgres", () => postgres(config)),
     look("server", () => server(config, running)),
     look("Claude Code", () => claude(config), "note"),
+    look("Codex", () => codex(config), "note"),
     look("credentials", credentials),
     look("MCP servers", () => mcpServers(project)),
   ]);
@@ -153,6 +157,13 @@ async function server(config: Config, pid: number | undefined): Promise<Look> {
 function claude({ claudeBin }: Config): Look {
   const binary = claudeBinary(claudeBin);
   return ok(`${execFileSync(binary, ["--version"], { encoding: "utf8", timeout: 30_000 }).trim()}, ${binary}`);
+}
+
+async function codex({ codexBin }: Config): Promise<Look> {
+  const binary = codexBinary(codexBin);
+  const version = await codexVersion(binary);
+  const warning = versionWarning(version);
+  return warning === null ? ok(`${version}, ${binary}`) : note(`${binary}: ${warning}`);
 }
 
 function credentials(): Look {

@@ -35,7 +35,10 @@ export interface Conversation {
   system: string;
   /** The prompts of people, oldest first; what the client adds for the model alone is left out. */
   exchanges: Exchange[];
+  /** What it may be told to call, by the names that the script has for tools. */
   tools: string[];
+  /** All text of the request: prompts, and what the client tells the model besides. */
+  text: string;
   /** The folder the client says it works in; empty when it does not say. */
   cwd: string;
 }
@@ -43,7 +46,7 @@ export interface Conversation {
 /** What Claude Code says of a call that ended with its process, or that a signal ended: the script makes it again. */
 const INTERRUPTED = /^(\[Tool call interrupted|Exit code 1(37|43)\b)/;
 
-export function readConversation(request: MessagesRequest): Conversation {
+export function readMessages(request: MessagesRequest): Conversation {
   const exchanges: Exchange[] = [];
   for (const message of request.messages) {
     if (message.role !== "user") continue;
@@ -64,6 +67,7 @@ export function readConversation(request: MessagesRequest): Conversation {
     system,
     exchanges,
     tools: request.tools.flatMap((tool) => tool.name ?? []),
+    text: everything,
     cwd: /[Ww]orking directory: *([^\n<]+)/.exec(everything)?.[1]?.trim() ?? "",
   };
 }

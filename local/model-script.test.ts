@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Conversation, MessagesRequest, readConversation } from "./model-conversation.js";
+import { type Conversation, MessagesRequest, readMessages } from "./model-conversation.js";
 import { nextMove, type Rule } from "./model-script.js";
 
 describe("the scripted model", () => {
@@ -59,6 +59,7 @@ describe("a conversation", () => {
     const request = MessagesRequest.parse({
       model: "m",
       system: [{ type: "text", text: "Primary working directory: /tree\nmore" }],
+      text: "",
       tools: [{ name: "Bash" }],
       messages: [
         {
@@ -73,11 +74,12 @@ describe("a conversation", () => {
       ],
     });
 
-    expect(readConversation(request)).toEqual({
+    expect(readMessages(request)).toEqual({
       model: "m",
       system: "Primary working directory: /tree\nmore",
       exchanges: [{ prompt: "first", results: [{ text: "out", isError: true }] }],
       tools: ["Bash"],
+      text: expect.stringContaining("more"),
       cwd: "/tree",
     });
   });
@@ -88,6 +90,7 @@ function asked(prompt: string, results = 0): Conversation {
     model: "m",
     system: "",
     exchanges: [{ prompt, results: Array.from({ length: results }, () => ({ text: "", isError: false })) }],
+    text: "",
     tools: ["Bash", "Write", "Edit"],
     cwd: "/tree",
   };

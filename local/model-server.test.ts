@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { runClaude } from "../activities/agent/claude.js";
+import { claude } from "../activities/agent/claude.js";
 import { testFolder } from "../test/support/stack.js";
 import { DEMO_RULES, makeDemoProject } from "./demo-project.js";
 import { type ModelServer, startModelServer } from "./model-server.js";
@@ -39,7 +39,7 @@ describe("the model server", { timeout: 30_000 }, () => {
     const plan = await turn("Write a short plan for this specification. Change nothing yet.", "plan");
     const built = await turn("Implement this specification.", "acceptEdits");
     expect(tests(path)).toContain("not ok");
-    const fixed = await turn("The tests fail. Mend the code, not the tests.", "acceptEdits", built.sessionId);
+    const fixed = await turn("The tests fail. Mend the code, not the tests.", "acceptEdits", built.sessionId ?? undefined);
 
     expect(plan.text).toContain("slugify");
     expect([plan.status, built.status, fixed.status]).toEqual(["completed", "completed", "completed"]);
@@ -76,6 +76,36 @@ describe("the model server", { timeout: 30_000 }, () => {
     expect(await response.json()).toMatchObject({ type: "error", error: { type: "rate_limit_error" } });
   });
 
+  test("answers by OpenAI's Responses API as well, in one piece or as events", async () => {
+    const asked = { input: [{ type: "message", role: "user", content: [{ type: "input_text", text: "[[say hello there]]" }] }] };
+    const whole = await (await post(asked, "/v1/responses")).json();
+    const streamed = await (await post({ ...asked, stream: true }, "/v1/responses")).text();
+
+    expect(whole).toMatchObject({ status: "completed", output: [{ type: "message", content: [{ text: "hello there" }] }] });
+    expect([...streamed.matchAll(/^event: (.+)$/gm)].map(([, type]) => type)).toEqual([
+      "response.created",
+      "response.output_item.added",
+      "response.output_text.delta",
+      "response.output_text.delta",
+      "response.output_item.done",
+      "response.completed",
+    ]);
+  });
+
+  test.each(["exec_command", "exec"])(
+    "has a client with the tool %s write by its shell, and sees what came of it",
+    async (name) => {
+      const prompt = { role: "user", content: "[[write a.txt it's]]" };
+      const done = { type: "function_call_output", call_id: "call_1", output: "fine" };
+      const tools = [{ type: "function", name }];
+      const first = await (await post({ tools, input: [prompt] }, "/v1/responses")).text();
+      const second = await (await post({ tools, input: [prompt, done] }, "/v1/responses")).text();
+
+      expect(first).toContain("printf %s");
+      expect(second).toContain("Done.");
+    },
+  );
+
   test("counts tokens, roughly", async () => {
     const response = await post({ messages: [] }, "/v1/messages/count_tokens");
 
@@ -99,7 +129,7 @@ function turns(folder: string, cwd: string) {
   let count = 0;
   return (prompt: string, permission: "plan" | "acceptEdits", resume?: string) => {
     const lineage = `${process.pid}/${++count}`;
-    return runClaude({
+    return claude.run({
       prompt,
       cwd,
       permission,

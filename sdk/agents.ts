@@ -1,4 +1,4 @@
-/** A coding agent by its provider's name. */
+/** A coding agent by its provider's name. Steps are done by claude and codex; the others are refused so far. */
 export interface Agent {
   provider: "claude" | "codex" | "gemini" | "grok";
 }

@@ -4,7 +4,7 @@ import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { CREDENTIALS } from "../activities/agent/environment.js";
+import { PROVIDERS } from "../activities/agent/providers.js";
 import { readConfig } from "../config.js";
 import { packageRoot } from "../package-root.js";
 
@@ -22,6 +22,8 @@ const services = Object.entries(compose.services);
 const ours = services.filter(([, { build }]) => build !== undefined);
 
 /** Every variable that `config.ts` reads, by the lines that declare them. */
+/** Of the agents that the image carries. */
+const { credentials } = PROVIDERS.claude;
 const settings = [...read("config.ts").matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map(([, name = ""]) => name);
 
 describe("docker-compose.yml", () => {
@@ -51,7 +53,7 @@ describe("docker-compose.yml", () => {
   });
 
   test.each(ours)("%s is given nothing but settings that there are, and credentials of agents", (_, { environment = {} }) => {
-    expect([...settings, ...CREDENTIALS]).toEqual(expect.arrayContaining(Object.keys(environment)));
+    expect([...settings, ...credentials]).toEqual(expect.arrayContaining(Object.keys(environment)));
   });
 
   test.each(ours)("%s starts with what it is given, when only the password is set", (_, { environment = {} }) => {

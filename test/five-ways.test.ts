@@ -83,10 +83,31 @@ const FAILURE: Record<string, Definition> = {
   })),
 };
 
-describe.each([
+/** The first step of a delivery alone, by Codex. */
+const BY_CODEX: Record<string, Definition> = {
+  typescript: code(
+    "by_codex",
+    `
+    await ctx.runCli("look", codex, \`[[write NOTES.md noted]] [[say The work is \${ctx.input.what}.]]\`, { permission: "acceptEdits" });`,
+  ),
+  phases: yaml("phases", "by_codex", "{{ args.what }}", (marked) => ({
+    phases: ["work"],
+    steps: byCodex(marked).map(({ key, ...step }) => ({ id: key, ...step })),
+  })),
+  stages: yaml("stages", "by_codex", "${vars.what}", (marked) => ({ stages: ["look"], stageConfigs: blocks(byCodex(marked)) })),
+  dag: yaml("dag", "by_codex", "{{ input.what }}", (marked) => ({ version: "1.0.0", steps: byCodex(marked) })),
+  tools: yaml("tools", "by_codex", "${input.what}", (marked) => ({
+    steps: byCodex(marked).map(({ key, ...step }) => ({ name: key, ...step })),
+  })),
+};
+
+const flows: [flow: string, ways: Record<string, Definition>, status: string][] = [
   ["a delivery that comes to its end", DELIVERY, "completed"],
   ["a delivery that fails", FAILURE, "failed"],
-])("%s, written in five ways", (_, ways, status) => {
+];
+if (process.env.LONGHAUL_CODEX_BIN) flows.push(["an agent's work, by Codex", BY_CODEX, "completed"]);
+
+describe.each(flows)("%s, written in five ways", (_, ways, status) => {
   const found = new Map<string, Story>();
   beforeAll(async () => {
     const doing: Promise<unknown>[] = [];
@@ -104,15 +125,17 @@ describe.each([
   test("tells all that there is to tell, in TypeScript", () => {
     expect(found.get("typescript")?.status).toBe(status);
     expect(found.get("typescript")?.steps.map(({ step_id, status }) => `${step_id} ${status}`)).toEqual(
-      status === "completed"
-        ? ["look completed", "say completed", "again completed", "deeper skipped", "breaks failed", "last completed"]
-        : ["first completed", "breaks failed", "tell completed", "tidy completed"],
+      new Map([
+        [DELIVERY, ["look completed", "say completed", "again completed", "deeper skipped", "breaks failed", "last completed"]],
+        [FAILURE, ["first completed", "breaks failed", "tell completed", "tidy completed"]],
+        [BY_CODEX, ["look completed"]],
+      ]).get(ways),
     );
     const types = new Set(found.get("typescript")?.events.map(({ type }) => type));
     const always = ["workflow.execution.status_changed", "workflow.step.started", "workflow.step.completed"];
     for (const type of always) expect(types).toContain(type);
-    if (status === "completed")
-      for (const type of ["workflow.step.retrying", "workflow.agent.updated"]) expect(types).toContain(type);
+    if (ways !== FAILURE) expect(types).toContain("workflow.agent.updated");
+    if (ways === DELIVERY) expect(types).toContain("workflow.step.retrying");
   });
 });
 
@@ -172,6 +195,10 @@ function delivery(what: string, deep: string): Step[] {
   ].map((step) => ({ ...step, phase: "work" }));
 }
 
+function byCodex(what: string): Step[] {
+  return delivery(what, "").flatMap((step) => (step.key === "look" ? [{ ...step, agent: "codex" }] : []));
+}
+
 function failing(): Step[] {
   return [
     { key: "first", type: "script", command: "true" },
@@ -202,7 +229,7 @@ function yaml(dialect: string, flow: string, marked: string, whole: (marked: str
 
 function code(flow: string, body: string): Definition {
   const source = `
-import { claude, defineWorkflow } from "longhaul";
+import { claude, codex, defineWorkflow } from "longhaul";
 import { z } from "zod";
 export default defineWorkflow({
   name: "typescript_${flow}",

@@ -31,8 +31,8 @@ steps:
   });
 
   test.each([
-    ["codex", {}, 'The agent "codex" cannot run steps yet. Use "claude".'],
-    ["clyde", {}, 'No agent is called "clyde". Did you mean "claude"? Known are claude, claude-code.'],
+    ["gemini", {}, 'The agent "gemini" cannot run steps yet. Use "claude" or "codex".'],
+    ["clyde", {}, 'No agent is called "clyde". Did you mean "claude"? Known are claude, claude-code, codex.'],
     ["claude", { model: ["haiku"] }, 'An agent, its role, profile and model are chosen by a text, not ["haiku"].'],
   ])("that is %j, with %j, fails the step, which has not begun, with what there is", async (answer, input, message) => {
     const row = await ended(choosing, { input: { ...chosen, answer, ...input } });

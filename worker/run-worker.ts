@@ -81,6 +81,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     heartbeatMs: 2_000,
     claudeBin: config.claudeBin,
     allowBypass: config.allowBypass,
+    codexBin: config.codexBin,
     githubApiUrl: config.githubApiUrl,
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),

@@ -1,3 +1,4 @@
+import { AGENTS, isAgentName } from "../contract/agent-provider.js";
 import type { JsonObject } from "../contract/json.js";
 import type { Check } from "../contract/verify.js";
 import { DEFAULT_PROVIDER } from "../definition/providers.js";
@@ -30,8 +31,9 @@ export function agentStep(
   const { role, profile, skills, permission, defaultPermission, ...others } = options;
   const { model, systemPrompt, maxTurns, env, schema, session, ...rest } = others;
   const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
-  if (provider !== undefined && provider !== "claude") {
-    const message = `The agent "${provider}" cannot be run here; "claude" can.`;
+  if (provider !== undefined && !isAgentName(provider)) {
+    const known = Object.keys(AGENTS).map((name) => `"${name}"`);
+    const message = `The agent "${provider}" cannot be run here; ${known.join(" and ")} can.`;
     return Promise.reject(new StepFailed(key, "provider_unavailable", message));
   }
   if (checks instanceof StepFailed) return Promise.reject(checks);

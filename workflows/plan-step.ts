@@ -1,5 +1,6 @@
+import type { AgentName } from "../contract/agent-provider.js";
 import type { Json } from "../contract/json.js";
-import type { Chosen, PlanStep, Provider, Value } from "../contract/plan.js";
+import type { Chosen, PlanStep, Value } from "../contract/plan.js";
 import { ConditionError, meets } from "../definition/meets.js";
 import { providerOf } from "../definition/providers.js";
 import { asText, RenderError, render } from "../definition/render.js";
@@ -121,7 +122,7 @@ function functionsOf({ spec: { program } }: Engine): string {
 }
 
 /** @throws {RenderError} `unfit_value` when it is the name of none that can run. */
-function providerFor(name: string | undefined): Provider | undefined {
+function providerFor(name: string | undefined): AgentName | undefined {
   if (name === undefined) return undefined;
   const found = providerOf(name);
   if ("problem" in found) throw new RenderError("unfit_value", found.problem);

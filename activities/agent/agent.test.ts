@@ -189,6 +189,14 @@ describe("an agent step", { timeout: 30_000 }, () => {
     expect(model.requests).toHaveLength(before);
   });
 
+  test("refuses what the agent cannot do before it is asked anything", async () => {
+    await expect(agent("[[say hi]]", { provider: "codex", maxTurns: 3 })).rejects.toMatchObject({
+      type: "agent_unsupported",
+      message: expect.stringContaining('use "claude"'),
+    });
+    expect(model.requests).toEqual([]);
+  });
+
   test("says which package lacks when Claude Code is not there", async () => {
     deps.claudeBin = "/nowhere/claude";
 
@@ -226,6 +234,7 @@ beforeEach(() => {
   execFileSync("git", [...git, "add", "."]);
   execFileSync("git", [...git, "commit", "-qm", "first"]);
   chunks = [];
+  model.requests.length = 0;
   activity = 0;
   deps = {
     home: join(root, "home"),

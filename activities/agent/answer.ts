@@ -1,15 +1,15 @@
-import type { SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { z } from "zod";
-import type { Json } from "../../contract/json.js";
-import { objectIn } from "../../definition/answer.js";
+import type { Json, JsonObject } from "../../contract/json.js";
+import { checkBySchema } from "../../definition/fit-schema.js";
 
-/** What a session used, over all its turns. */
+/** What was used: by Claude Code over all turns of a session, by Codex in this turn. */
 export interface AgentUsage {
   input_tokens: number;
   output_tokens: number;
   cache_read_input_tokens: number;
   cache_creation_input_tokens: number;
-  cost_usd: number;
+  /** Null where the agent does not say. */
+  cost_usd: number | null;
   turns: number;
   model: string | null;
 }
@@ -28,6 +28,7 @@ export type AgentFailureType =
   | "agent_schema_failed"
   | "agent_failed"
   | "agent_not_installed"
+  | "agent_unsupported"
   | "plan_wrote_files"
   | "agent_unverified"
   | "permission_not_allowed";
@@ -47,56 +48,30 @@ export interface AgentAnswer {
   failure: AgentFailure | null;
 }
 
-/**
- * Read the payload, never an exit code: an API error comes as a success with `is_error`. An agent that was asked for a structured
- * answer and says it in words has given it, when its text is the JSON object or ends with it.
- */
-export function readAnswer(result: SDKResultMessage, schema: Record<string, unknown> | undefined): AgentAnswer {
-  const text = result.subtype === "success" ? result.result : "";
-  const data = result.subtype === "success" ? (result.structured_output ?? (schema && objectIn(text))) : undefined;
-  const failure = failureOf(result) ?? (schema ? checkData(data, schema) : null);
-  return { text, ...(data === undefined ? {} : { data }), usage: readUsage(result), failure };
-}
-
-function failureOf(result: SDKResultMessage): AgentFailure | null {
-  if (result.subtype === "success") {
-    if (result.is_error) return { type: "agent_api_error", message: apiError(result.result, result.api_error_status) };
-    if (result.stop_reason === "refusal")
-      return { type: "agent_refused", message: `The model refused: ${firstLine(result.result)}` };
-    return null;
-  }
-  const detail = firstLine(result.errors.join("; "));
-  switch (result.subtype) {
-    case "error_max_turns":
-      return { type: "agent_max_turns", message: `The agent had not finished after ${result.num_turns} turns.` };
-    case "error_max_structured_output_retries":
-      return { type: "agent_schema_failed", message: `The agent gave no answer that fits its schema. ${detail}`.trim() };
-    default:
-      return { type: "agent_failed", message: detail || "The agent ended without saying why." };
-  }
-}
-
-function apiError(text: string, status: number | null | undefined): string {
-  const hint =
-    status === 401 || /log ?in/i.test(text)
-      ? " Set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (from `claude setup-token`), where Longhaul is started."
-      : "";
-  return `The model's API answered with an error: ${firstLine(text)}${hint}`;
-}
-
-/** Claude Code checks the schema as well, but an agent that never calls its answer tool passes it by. */
+/** Null when the answer fits. An agent that checks as well may be passed by: one that never calls its answer tool is. */
 export function checkData(data: unknown, schema: Record<string, unknown>): AgentFailure | null {
   if (data === undefined) return unfit("The agent gave no structured answer.");
-  const checked = readSchema(schema)?.safeParse(data);
-  if (!checked || checked.success) return null;
-  return unfit(`The agent's answer does not fit its schema. ${z.prettifyError(checked.error)}`);
+  const misfit = misfitOf(data, schema);
+  return misfit === null ? null : unfit(`The agent's answer does not fit its schema. ${misfit}`);
 }
 
 function unfit(message: string): AgentFailure {
   return { type: "agent_schema_failed", message, isUnfit: true };
 }
 
-/** Undefined for a schema with words that only the provider knows: its own check has to do. */
+/** By zod, which looks at formats; by Ajv where the schema has words that zod does not take, such as `not`. */
+function misfitOf(data: unknown, schema: Record<string, unknown>): string | null {
+  const checked = readSchema(schema)?.safeParse(data);
+  if (checked) return checked.success ? null : z.prettifyError(checked.error);
+  try {
+    const fit = checkBySchema(schema as JsonObject, data as Json, "answer");
+    return fit.ok ? null : fit.problems.map(({ path, message }) => `${path}: ${message}`).join("\n");
+  } catch {
+    return null; // it is no schema that anybody reads: the agent's own check has to do
+  }
+}
+
+/** Undefined for a schema with words that zod does not have. */
 function readSchema(schema: Record<string, unknown>): z.ZodType | undefined {
   try {
     return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
@@ -105,22 +80,7 @@ function readSchema(schema: Record<string, unknown>): z.ZodType | undefined {
   }
 }
 
-function readUsage(result: SDKResultMessage): AgentUsage {
-  const models = Object.entries(result.modelUsage);
-  const sum = (pick: (usage: (typeof models)[number][1]) => number) =>
-    models.reduce((total, [, usage]) => total + pick(usage), 0);
-  const main = models.toSorted(([, a], [, b]) => b.outputTokens - a.outputTokens)[0];
-  return {
-    input_tokens: sum((usage) => usage.inputTokens),
-    output_tokens: sum((usage) => usage.outputTokens),
-    cache_read_input_tokens: sum((usage) => usage.cacheReadInputTokens),
-    cache_creation_input_tokens: sum((usage) => usage.cacheCreationInputTokens),
-    cost_usd: result.total_cost_usd,
-    turns: result.num_turns,
-    model: main?.[0] ?? null,
-  };
-}
-
-function firstLine(text: string): string {
+/** Of an error's text, for a message. */
+export function firstLine(text: string): string {
   return text.trim().split("\n")[0]?.slice(0, 500) ?? "";
 }

@@ -1,13 +1,9 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { AgentNotInstalledError } from "./provider.js";
 
 const SDK = "@anthropic-ai/claude-agent-sdk";
-
-/** Claude Code is not on this machine; the message says which package lacks and what to do. */
-export class AgentNotInstalledError extends Error {
-  override readonly name = "AgentNotInstalledError";
-}
 
 /**
  * The `claude` binary: the one that was set, else the one the Agent SDK's optional package carries.
@@ -16,7 +12,8 @@ export class AgentNotInstalledError extends Error {
  */
 export function claudeBinary(configured?: string): string {
   if (configured !== undefined) {
-    if (existsSync(configured)) return configured;
+    const file = resolve(configured); // from where Longhaul was started, not from the tree that the agent is started in
+    if (existsSync(file)) return file;
     throw new AgentNotInstalledError(`LONGHAUL_CLAUDE_BIN is ${configured}, and there is no such file.`);
   }
   const packages = platformPackages();

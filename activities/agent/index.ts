@@ -1,19 +1,18 @@
 import { join } from "node:path";
 import type { Call, Outcome } from "../../contract/activity.js";
+import { type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
 import type { AgentSessionRow } from "../../contract/agent-session.js";
 import type { TreeRef } from "../../contract/fact.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
 import type { Json } from "../../contract/json.js";
-import type { Provider } from "../../contract/plan.js";
 import type { Check, CheckResult } from "../../contract/verify.js";
 import { StepFailure } from "../failure.js";
 import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
-import { type ClaudeEnd, type ClaudeRequest, type Permission, runClaude } from "./claude.js";
-import { AgentNotInstalledError } from "./claude-binary.js";
-import { credentialMask } from "./environment.js";
 import { takeBack } from "./plan-tree.js";
+import { type AgentEnd, AgentNotInstalledError, type AgentRequest, type Permission } from "./provider.js";
+import { credentialMask, PROVIDERS } from "./providers.js";
 import { withRepair } from "./repair.js";
 import { type AgentTask, withInstructions } from "./role.js";
 import { Trail } from "./trail.js";
@@ -24,7 +23,7 @@ import { describeUnmet, refuseUncheckable, verify } from "./verify.js";
 
 export interface AgentInput {
   /** @default that of the role's file, else "claude" */
-  provider?: Provider;
+  provider?: AgentName;
   prompt: string;
   /** Whom the agent is to be: `.agent/agents/<role>.md`, or the word alone where there is no such file. */
   role?: string;
@@ -55,6 +54,7 @@ export interface AgentInput {
 export interface AgentValue {
   text: string;
   data?: unknown;
+  /** Empty in a failure before the agent had told it. */
   sessionId: string;
   usage: AgentUsage;
   filesChanged: string[];
@@ -72,6 +72,8 @@ export interface AgentDeps extends PerformDeps {
   claudeBin?: string | undefined;
   /** Agents may be given the permission `bypassPermissions`. @default false */
   allowBypass?: boolean | undefined;
+  /** The `codex` binary to use instead of the one on PATH. */
+  codexBin?: string | undefined;
   /** The tree that a step leaves. */
   snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
 }
@@ -87,8 +89,8 @@ const NOT_ALLOWED =
  * session instead of beginning again. A tool that a person would have to allow is refused and listed.
  *
  * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
- *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `agent_files_invalid` (nothing was asked yet), `permission_not_allowed`,
- *   `plan_wrote_files` (a step with permission `plan` changed the tree), `agent_unverified` (what `verify` names is not so). The detail's `output` is the AgentValue as far as there is one.
+ *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, and before anything is asked `agent_files_invalid`, `agent_unsupported` (the agent cannot do what is asked of it) and
+ *   `permission_not_allowed`; `plan_wrote_files` (a step with permission `plan` changed the tree), `agent_unverified` (what `verify` names is not so). The detail's `output` is the AgentValue as far as there is one.
  */
 export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue>> {
   return (call) => {
@@ -104,7 +106,9 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
 /** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
 export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Work): Promise<AgentValue> {
   const { run, step, input } = call;
-  const { permission = "default", verify: checks = [] } = input;
+  const { provider, permission = "default", verify: checks = [] } = input;
+  const unsupported = unsupportedBy(provider, input);
+  if (unsupported !== null) throw new StepFailure("agent_unsupported", unsupported);
   if (permission === "bypassPermissions" && !deps.allowBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
   const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
   const mask = credentialMask({ ...process.env, ...input.env });
@@ -132,7 +136,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const turn = session.id.slice(run.run_id.length + 1);
   const start = await beginTurn(call, join(folder, `${session.id}-start.json`), { turn, lineage });
 
-  const request: ClaudeRequest = {
+  const request: AgentRequest = {
     prompt: input.prompt,
     cwd: run.workspace.path,
     permission,
@@ -142,11 +146,11 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     env: input.env,
     schema: input.schema,
     resume: input.session,
-    configDir: join(folder, "claude"),
+    configDir: join(folder, provider),
     sessionFile: join(folder, `${session.id}.json`),
     lineage,
     marks: work.marks,
-    binary: deps.claudeBin,
+    binary: { claude: deps.claudeBin, codex: deps.codexBin }[provider],
     signal: work.signal,
     watch: (event) => {
       work.alive();
@@ -154,7 +158,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
       if (event.type === "session") work.tell({ agent_session: event.sessionId });
     },
   };
-  const end = await withRepair(request, runClaude).catch((error: unknown) => {
+  const end = await withRepair(request, PROVIDERS[provider]).catch((error: unknown) => {
     if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
     throw error;
   });
@@ -165,7 +169,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const value: AgentValue = {
     text: mask(end.text),
     ...(end.data === undefined ? {} : { data: end.data }),
-    sessionId: end.sessionId,
+    sessionId: end.sessionId ?? "",
     usage: end.usage,
     filesChanged: changed.slice(0, FILES_LISTED),
     permissionDenials: end.permissionDenials,
@@ -195,7 +199,7 @@ async function leave(
   { run }: Call<AgentInput>,
   work: Work,
   session: AgentSessionRow,
-  end: ClaudeEnd,
+  end: AgentEnd,
   trail: Trail,
   mask: (text: string) => string,
 ): Promise<void> {

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { open, realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
+import type { AgentName } from "../../contract/agent-provider.js";
 import type { Problem } from "../../contract/errors.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
-import { Permission, type Provider } from "../../contract/plan.js";
+import { Permission } from "../../contract/plan.js";
 import { Fields, fieldsOf } from "../../definition/fields.js";
 import { Lines } from "../../definition/lines.js";
 import { Problems, Unreadable } from "../../definition/problems.js";
@@ -25,7 +26,7 @@ export interface Instruction {
 
 /** What front matter says; each kind of file has some of it. */
 export interface Settings {
-  provider?: Provider | undefined;
+  provider?: AgentName | undefined;
   model?: string | undefined;
   permission?: Permission | undefined;
   skills?: string[] | undefined;
@@ -153,7 +154,7 @@ function ofAgent(fields: Fields, kind: InstructionKind): Settings {
   };
 }
 
-function providerAt(fields: Fields): Provider | undefined {
+function providerAt(fields: Fields): AgentName | undefined {
   const said = fields.text("provider");
   const found = said === undefined ? undefined : providerOf(said);
   if (found && "problem" in found) fields.problem("provider", found.problem);

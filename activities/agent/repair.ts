@@ -1,4 +1,5 @@
-import type { ClaudeEnd, ClaudeRequest } from "./claude.js";
+import type { AgentUsage } from "./answer.js";
+import type { AgentEnd, AgentProvider, AgentRequest } from "./provider.js";
 
 /**
  * One turn; and when what it answers does not fit the schema, one more in the same session, which is told what is wrong. None is made
@@ -6,16 +7,13 @@ import type { ClaudeEnd, ClaudeRequest } from "./claude.js";
  *
  * @returns the end of the last turn. Usage, and what was refused, are of both.
  */
-export async function withRepair(
-  request: ClaudeRequest,
-  turn: (request: ClaudeRequest) => Promise<ClaudeEnd>,
-): Promise<ClaudeEnd> {
-  const first = await turn(request);
+export async function withRepair(request: AgentRequest, provider: Pick<AgentProvider, "run" | "usageOf">): Promise<AgentEnd> {
+  const first = await provider.run(request);
   const { maxTurns, schema } = request;
   const turnsLeft = maxTurns === undefined ? undefined : maxTurns - first.usage.turns;
-  if (!schema || !first.failure?.isUnfit || (turnsLeft !== undefined && turnsLeft < 1)) return first;
+  if (!schema || !first.failure?.isUnfit || first.sessionId === null || (turnsLeft !== undefined && turnsLeft < 1)) return first;
 
-  const second = await turn({
+  const second = await provider.run({
     ...request,
     prompt: repairPrompt(first.failure.message, schema),
     maxTurns: turnsLeft,
@@ -25,8 +23,7 @@ export async function withRepair(
   });
   const both = {
     ...second,
-    // Tokens and cost are the session's, over all its turns.
-    usage: { ...second.usage, turns: first.usage.turns + second.usage.turns },
+    usage: usageOfBoth(provider.usageOf, first.usage, second.usage),
     permissionDenials: [...first.permissionDenials, ...second.permissionDenials],
   };
   if (!second.failure) return both;
@@ -39,6 +36,21 @@ export async function withRepair(
     text: second.text || first.text,
     ...(data === undefined ? {} : { data }),
     failure: { type: "agent_schema_failed", message },
+  };
+}
+
+/** Turns are told by turn in any case. */
+function usageOfBoth(usageOf: AgentProvider["usageOf"], first: AgentUsage, second: AgentUsage): AgentUsage {
+  const turns = first.turns + second.turns;
+  if (usageOf === "session") return { ...second, turns };
+  return {
+    input_tokens: first.input_tokens + second.input_tokens,
+    output_tokens: first.output_tokens + second.output_tokens,
+    cache_read_input_tokens: first.cache_read_input_tokens + second.cache_read_input_tokens,
+    cache_creation_input_tokens: first.cache_creation_input_tokens + second.cache_creation_input_tokens,
+    cost_usd: first.cost_usd === null || second.cost_usd === null ? null : first.cost_usd + second.cost_usd,
+    turns,
+    model: second.model ?? first.model,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Call } from "../../contract/activity.js";
+import type { AgentName } from "../../contract/agent-provider.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
-import type { Provider } from "../../contract/plan.js";
 import { DEFAULT_PROVIDER } from "../../definition/providers.js";
 import type { LogStream } from "../log-stream.js";
 import type { AgentInput } from "./index.js";
@@ -8,7 +8,7 @@ import { type Instruction, invalid, isFileName, pathOf, readInstruction } from "
 
 /** What an agent is asked, with all that its role, profile and skills say of it. */
 export interface AgentTask extends AgentInput {
-  provider: Provider;
+  provider: AgentName;
   instructionFiles?: InstructionFile[];
 }
 

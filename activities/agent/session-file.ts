@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { z } from "zod";
 
 const SessionRecord = z.object({
   /** Which attempt the session belongs to. */
   lineage: z.string(),
-  session_id: z.string(),
+  /** Null until the agent, where it is the one that chooses, has told it. */
+  session_id: z.string().nullable(),
   /** Prompts the transcript held before this attempt's own. */
   prompts_before: z.int(),
   began_at: z.string(),
@@ -14,38 +15,57 @@ const SessionRecord = z.object({
 type SessionRecord = z.infer<typeof SessionRecord>;
 
 /** How an attempt enters its session. */
-export interface SessionEntry {
-  sessionId: string;
+export interface SessionEntry<Id extends string | null = string | null> {
+  /** Null when the agent has yet to choose it. */
+  sessionId: Id;
   /** `new`: it does not exist. `prompt`: it exists, and waits for the prompt. `continue`: it had the prompt and was cut off. */
   mode: "new" | "prompt" | "continue";
+  /** Prompts that it held before this attempt's own. */
+  promptsBefore: number;
 }
 
-export interface SessionQuestion {
+export interface SessionQuestion<Id extends string | null = string | null> {
   /** Where the record is kept: one file a step. */
   file: string;
   /** The same for every try of one attempt, also after its worker died; another one for another attempt. */
   lineage: string;
-  /** Claude Code's folder, where the transcripts are. */
-  configDir: string;
   /** An earlier session to go on with. */
   resume?: string | undefined;
+  /** Of a new session; null where the agent chooses it. */
+  sessionId: Id;
+  /** How many prompts a session has had, by its transcript. 0 before it has one. */
+  promptsIn(sessionId: string): number;
 }
 
 /**
  * Decide on the session of an attempt and write it down, fsynced, before the first turn: whoever comes after
- * a lost worker finds it and goes on there instead of beginning again.
+ * a lost worker finds it and goes on there instead of beginning again. Where the agent chooses the session's id, it is
+ * written down by `noteSession`; a session that was lost before has left nothing to go on with.
  */
-export function enterSession({ file, lineage, configDir, resume }: SessionQuestion): SessionEntry {
+export function enterSession(question: SessionQuestion<string>): SessionEntry<string>;
+export function enterSession(question: SessionQuestion): SessionEntry;
+export function enterSession(question: SessionQuestion): SessionEntry {
+  const { file, lineage, resume, promptsIn } = question;
   const known = readRecord(file);
-  if (known?.lineage === lineage) {
-    const prompts = promptsIn(transcriptOf(configDir, known.session_id));
-    if (prompts > known.prompts_before) return { sessionId: known.session_id, mode: "continue" };
-    return { sessionId: known.session_id, mode: prompts > 0 ? "prompt" : "new" };
+  if (known?.lineage === lineage && known.session_id !== null) {
+    const sessionId = known.session_id;
+    const promptsBefore = known.prompts_before;
+    const prompts = promptsIn(sessionId);
+    if (prompts > promptsBefore) return { sessionId, mode: "continue", promptsBefore };
+    if (prompts > 0) return { sessionId, mode: "prompt", promptsBefore };
+    if (question.sessionId !== null) return { sessionId, mode: "new", promptsBefore };
   }
-  const sessionId = resume ?? sessionIdFor(lineage);
-  const before = promptsIn(transcriptOf(configDir, sessionId));
-  writeRecord(file, { lineage, session_id: sessionId, prompts_before: before, began_at: new Date().toISOString() });
-  return { sessionId, mode: resume === undefined ? "new" : "prompt" };
+  const sessionId = resume ?? question.sessionId;
+  const promptsBefore = sessionId === null ? 0 : promptsIn(sessionId);
+  writeRecord(file, { lineage, session_id: sessionId, prompts_before: promptsBefore, began_at: new Date().toISOString() });
+  return { sessionId, mode: resume === undefined ? "new" : "prompt", promptsBefore };
+}
+
+/** Write down the id that the agent has chosen, fsynced, the moment it is known. */
+export function noteSession(file: string, lineage: string, sessionId: string): void {
+  const known = readRecord(file);
+  if (known?.lineage !== lineage || known.session_id === sessionId) return;
+  writeRecord(file, { ...known, session_id: sessionId });
 }
 
 /** A UUID that follows from the lineage alone. */
@@ -53,22 +73,6 @@ export function sessionIdFor(lineage: string): string {
   const hex = createHash("sha256").update(lineage).digest("hex");
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-/** The session's transcript (JSON lines), or undefined before its first line. */
-export function transcriptOf(configDir: string, sessionId: string): string | undefined {
-  const projects = join(configDir, "projects");
-  if (!existsSync(projects)) return undefined;
-  return readdirSync(projects)
-    .map((folder) => join(projects, folder, `${sessionId}.jsonl`))
-    .find((path) => existsSync(path));
-}
-
-function promptsIn(transcript: string | undefined): number {
-  if (transcript === undefined) return 0;
-  const lines = readFileSync(transcript, "utf8").split("\n");
-  return lines.filter((line) => line.includes('"type":"user"') && line.includes('"promptId"') && !line.includes('"tool_result"'))
-    .length;
 }
 
 function readRecord(file: string): SessionRecord | undefined {

@@ -1,7 +1,7 @@
 import type { ToolCallRow } from "../../contract/agent-session.js";
 import type { Json } from "../../contract/json.js";
 import type { LogStream } from "../log-stream.js";
-import type { AgentEvent } from "./claude.js";
+import type { AgentEvent } from "./provider.js";
 
 /** All tool calls of a step together, in characters of JSON: they go through the history. */
 const ROWS_CHARS = 24 * 1024;
@@ -32,6 +32,9 @@ export class Trail {
         return;
       case "stderr":
         this.log.write("stderr", this.mask(event.text));
+        return;
+      case "warning":
+        this.log.write("log", `${this.mask(event.text)}\n`, "warn");
         return;
       case "tool": {
         this.log.write("log", `> ${event.tool} ${oneLine(this.mask(gist(event.input)).replaceAll(`${this.tree}/`, ""))}\n`);

@@ -11,7 +11,7 @@ import { runFolderPath, writeRunFile } from "../../db/run-folder.js";
  */
 export async function keepTranscript(
   run: RunRef,
-  session: Pick<AgentSessionRow, "id" | "step_id" | "name">,
+  session: Pick<AgentSessionRow, "id" | "step_id" | "name" | "agent">,
   file: string,
   mask: (text: string) => string,
 ): Promise<ArtifactRow> {
@@ -31,6 +31,6 @@ export async function keepTranscript(
     size_bytes: Buffer.byteLength(text),
     sha256: createHash("sha256").update(text).digest("hex"),
     version: 1,
-    metadata: { agent: "claude", name: session.name },
+    metadata: { agent: session.agent, name: session.name },
   };
 }

@@ -107,7 +107,11 @@ describe("validate", () => {
 
 describe("doctor", () => {
   test("finds all there is, and says how to start it", async () => {
-    const here = await folder({ TEMPORAL_ADDRESS: await temporalAddress(), LONGHAUL_CLAUDE_BIN: process.execPath });
+    const here = await folder({
+      TEMPORAL_ADDRESS: await temporalAddress(),
+      LONGHAUL_CLAUDE_BIN: process.execPath,
+      LONGHAUL_CODEX_BIN: "/nowhere/codex",
+    });
 
     const { code, stdout } = await here.run("doctor");
 
@@ -116,6 +120,7 @@ describe("doctor", () => {
     expect(stdout).toMatch(/^✔ Temporal +\S+:\d+, namespace default$/m);
     expect(stdout).toMatch(/^✔ Postgres +\d+.*, Longhaul's own$/m);
     expect(stdout).toMatch(/^✔ Claude Code +v/m);
+    expect(stdout).toMatch(/^– Codex +LONGHAUL_CODEX_BIN is \/nowhere\/codex, and there is no such program\.$/m);
     expect(stdout).toMatch(/^– server +does not run\. `longhaul start` starts it on http:\/\/127\.0\.0\.1:\d+\.$/m);
     expect(code).toBe(0);
   });

@@ -214,13 +214,16 @@ function partsOf({ reference, tries }: StepWords): Schema {
     summary: text("Shown beside the step; references may stand in it.", { maxLength: 200 }),
     description: text("Shown beside the step."),
     prompt: text("What the agent is asked; references may stand in it."),
-    agent: text("Who does it: claude, the role of a specialist whom the agent is to be, or a reference that chooses the agent.", {
-      maxLength: 200,
-      not: { enum: ["codex", "gemini", "grok"] },
-    }),
+    agent: text(
+      "Who does it: claude, codex, the role of a specialist whom the agent is to be, or a reference that chooses the agent.",
+      {
+        maxLength: 200,
+        not: { enum: ["gemini", "grok"] },
+      },
+    ),
     provider: either(
       "Who does it; left out: as the role's file says, else claude.",
-      word("An agent.", ["claude", "claude-code"]),
+      word("An agent.", ["claude", "claude-code", "codex"]),
       {
         type: "string",
         pattern: reference,

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { homedir, tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import type { TestProject } from "vitest/node";
 import { type PostgresServer, startPostgres } from "../../local/postgres.js";
 import { writeMark } from "../../local/process-mark.js";
 import { resolveTemporal, startTemporal, type TemporalServer } from "../../local/temporal.js";
+import { packageRoot } from "../../package-root.js";
 import { endAllBelow, PREFIX, sweepDeadRuns } from "./leftovers.js";
 
 declare module "vitest" {
@@ -25,6 +26,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * gone with their data afterwards, also when the run is interrupted.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  findCodex();
   sweepDeadRuns();
   const folder = mkdtempSync(join(tmpdir(), PREFIX));
   // Postgres runs as another user when we are root, and has to find its way in.
@@ -67,6 +69,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     process.off("exit", interrupted);
     for (const signal of SIGNALS) process.off(signal, quit);
   };
+}
+
+/** The tests of Codex run the one of the setting; without one they are skipped. */
+function findCodex(): void {
+  if (process.env.LONGHAUL_CODEX_BIN) return;
+  const installed = join(packageRoot, "test/agents/node_modules/.bin/codex");
+  if (existsSync(installed)) process.env.LONGHAUL_CODEX_BIN = installed;
+  else console.warn("The tests of Codex are skipped: it is not installed. `npm run agents` installs it.");
 }
 
 /** The binary is kept in the user's cache folder: it is fetched once for all test runs. */

@@ -64,7 +64,11 @@ export async function longhaul(): Promise<Longhaul> {
   await makeNamespace(connection, namespace);
 
   const config: WorkerConfig = {
-    ...readConfig({ LONGHAUL_HOME: home, TEMPORAL_NAMESPACE: namespace }),
+    ...readConfig({
+      LONGHAUL_HOME: home,
+      TEMPORAL_NAMESPACE: namespace,
+      LONGHAUL_CODEX_BIN: process.env.LONGHAUL_CODEX_BIN,
+    }),
     databaseUrl: database.url,
     temporalAddress: address,
   };

@@ -5,7 +5,12 @@ import { whenThrough } from "./stack.js";
 export async function scriptedModel(...script: Parameters<typeof startModelServer>): Promise<ModelServer> {
   const model = await startModelServer(...script);
   const kept = { ...process.env };
-  Object.assign(process.env, { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "scripted" });
+  Object.assign(process.env, {
+    ANTHROPIC_BASE_URL: model.url,
+    ANTHROPIC_API_KEY: "scripted",
+    OPENAI_BASE_URL: `${model.url}/v1`,
+    OPENAI_API_KEY: "scripted",
+  });
   whenThrough(async () => {
     process.env = kept;
     await model.stop();

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { PLAIN } from "../environment.js";
 import type { Marks } from "../marks.js";
 
-/** All that an agent's process may know of the worker's environment. */
+/** All that Claude Code may know of the worker's environment. */
 const INHERITED = [
   ...PLAIN,
   "ANTHROPIC_API_KEY",
@@ -12,7 +12,7 @@ const INHERITED = [
 ] as const;
 
 /** Those of them that nobody may read in a log, transcript or row. */
-export const CREDENTIALS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"] as const;
+export const CLAUDE_CREDENTIALS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"] as const;
 
 /** Claude Code's own switches: it reports to nobody, updates nothing, and starts nothing that outlives its turn. */
 const QUIET = {
@@ -50,13 +50,4 @@ export function claudeEnvironment(own: NodeJS.ProcessEnv, options: ClaudeEnviron
     ...(options.rootMayBypass ? { IS_SANDBOX: "1" } : {}),
     ...options.marks,
   };
-}
-
-/** Replaces the credentials of an environment by `***` wherever they stand in a text. */
-export function credentialMask(env: Readonly<Record<string, string | undefined>>): (text: string) => string {
-  const secrets = CREDENTIALS.flatMap((name) => {
-    const value = env[name];
-    return value !== undefined && value.length >= 8 ? [value] : [];
-  });
-  return (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
 }

@@ -1,0 +1,69 @@
+/** What a coding agent can do of what a step may ask for, and how it answers. */
+export interface AgentAbilities {
+  /** Its name, as people know it. */
+  title: string;
+  /** `enforced`: the agent is held to the answer's schema, and tries again; `checked`: it is told the schema, and the answer is looked at afterwards. */
+  schema: "enforced" | "checked";
+  /** Whether it says what a turn cost. */
+  cost: boolean;
+  /** Whether it can be ended after so many answers of the model. */
+  maxTurns: boolean;
+  systemPrompt: boolean;
+  /** Who chooses the session's id: `caller`, before it begins; `agent`, which tells it first of all. */
+  sessionId: "caller" | "agent";
+  /** Whether it lists what it was not allowed to do. */
+  denials: boolean;
+}
+
+/** The agents that can run steps. */
+export const AGENTS = {
+  claude: {
+    title: "Claude Code",
+    schema: "enforced",
+    cost: true,
+    maxTurns: true,
+    systemPrompt: true,
+    sessionId: "caller",
+    denials: true,
+  },
+  codex: {
+    title: "Codex",
+    schema: "checked",
+    cost: false,
+    maxTurns: false,
+    systemPrompt: true,
+    sessionId: "agent",
+    denials: false,
+  },
+} as const satisfies Record<string, AgentAbilities>;
+
+/** The canonical name of an agent that can run steps. */
+export type AgentName = keyof typeof AGENTS;
+
+export function isAgentName(name: string): name is AgentName {
+  return Object.hasOwn(AGENTS, name);
+}
+
+/** What a step asks of its agent that not every agent can do. */
+export interface AgentWishes {
+  maxTurns?: number | undefined;
+  systemPrompt?: unknown;
+}
+
+/** A sentence for a wish that the agent cannot meet, with the way out; null when it can do all of it. */
+export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | null {
+  const { title, maxTurns, systemPrompt }: AgentAbilities = AGENTS[name];
+  if (wishes.maxTurns !== undefined && !maxTurns) {
+    return `${title} cannot be ended after a number of turns. Leave the limit of turns out and give the step a timeout, or use ${ableTo("maxTurns")}.`;
+  }
+  if (wishes.systemPrompt !== undefined && !systemPrompt) {
+    return `${title} takes no system prompt. Say it in the prompt, or use ${ableTo("systemPrompt")}.`;
+  }
+  return null;
+}
+
+function ableTo(ability: "maxTurns" | "systemPrompt"): string {
+  return Object.entries(AGENTS)
+    .flatMap(([name, abilities]) => (abilities[ability] ? [`"${name}"`] : []))
+    .join(" or ");
+}

@@ -1,0 +1,193 @@
+import { z } from "zod";
+import type { Conversation, Exchange } from "./model-conversation.js";
+import type { Move } from "./model-script.js";
+import { type StreamEvent, tokensOf, type WireAnswer, type WireRequest } from "./model-wire.js";
+
+const Content = z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))]);
+
+interface Tool {
+  type: string;
+  name?: string | undefined;
+  /** Of a namespace. */
+  tools?: Tool[] | undefined;
+}
+const Tool: z.ZodType<Tool> = z.lazy(() =>
+  z.looseObject({ type: z.string(), name: z.string().optional(), tools: z.array(Tool).optional() }),
+);
+
+/** As much of a request to the Responses API as the script needs to see. */
+const ResponsesRequest = z.looseObject({
+  model: z.string().default("scripted"),
+  stream: z.boolean().default(false),
+  instructions: z.string().nullish(),
+  input: z
+    .union([
+      z.string().transform((text) => [{ type: "message", role: "user", content: text, output: undefined, tools: undefined }]),
+      z.array(
+        z.looseObject({
+          type: z.string().default("message"),
+          role: z.string().optional(),
+          content: Content.nullish(),
+          output: z.unknown().optional(),
+          tools: z.array(Tool).optional(),
+        }),
+      ),
+    ])
+    .default([]),
+  tools: z.array(Tool).default([]),
+});
+type ResponsesRequest = z.infer<typeof ResponsesRequest>;
+
+/** What the client adds to prompts for the model alone. */
+const ADDED =
+  /<(environment_context|user_instructions|permissions instructions|turn_aborted|skills_instructions)>[\s\S]*?<\/\1>/g;
+
+/** What Codex says of a call that ended with its process: the script makes it again. */
+const INTERRUPTED = /^aborted\b/;
+
+/** How long Codex may wait for a command before it asks the model what to do meanwhile. */
+const PATIENCE_MS = 30_000;
+
+/** A request to OpenAI's Responses API. @throws {z.ZodError} */
+export function responsesRequest(body: string): WireRequest {
+  const asked = ResponsesRequest.parse(JSON.parse(body));
+  return {
+    model: asked.model,
+    stream: asked.stream,
+    conversation: readResponses(asked),
+    answer: (move) => new Response(asked, move, body.length),
+    error: (_status, message) => ({ error: { type: "server_error", code: null, message } }),
+  };
+}
+
+function readResponses(request: ResponsesRequest): Conversation {
+  const exchanges: Exchange[] = [];
+  for (const item of request.input) {
+    if (item.role === "user") {
+      const prompt = plain(item.content).replace(ADDED, "").trim();
+      if (prompt !== "") exchanges.push({ prompt, results: [] });
+    }
+    if (item.type.endsWith("_call_output")) {
+      const text = typeof item.output === "string" ? item.output : plain(item.output);
+      if (!INTERRUPTED.test(text)) exchanges.at(-1)?.results.push({ text, isError: false });
+    }
+  }
+  const everything = [request.instructions, ...request.input.map(({ content }) => plain(content))].join("\n");
+  const told = request.input.filter(({ role }) => role === "developer" || role === "system");
+  const offered = toolsOf(request);
+  return {
+    model: request.model,
+    system: [request.instructions, ...told.map(({ content }) => plain(content))].join("\n"),
+    exchanges,
+    tools: [...offered, ...(offered.some((name) => name === "exec" || name === "exec_command") ? ["Bash", "Write", "Edit"] : [])],
+    text: everything,
+    cwd: /<cwd>([^<]+)<\/cwd>/.exec(everything)?.[1]?.trim() ?? "",
+  };
+}
+
+/** Names of all tools, wherever the request has them. */
+function toolsOf({ tools, input }: ResponsesRequest): string[] {
+  const names = (each: readonly Tool[]): string[] => each.flatMap((tool) => [tool.name ?? [], names(tool.tools ?? [])].flat());
+  return names([...tools, ...input.flatMap((item) => item.tools ?? [])]);
+}
+
+function plain(content: unknown): string {
+  const parsed = Content.safeParse(content);
+  if (!parsed.success) return "";
+  if (typeof parsed.data === "string") return parsed.data;
+  return parsed.data.map(({ text }) => text ?? "").join("\n");
+}
+
+class Response implements WireAnswer {
+  readonly #id = crypto.randomUUID().replaceAll("-", "");
+  readonly #head: Record<string, unknown>;
+  readonly #item: Record<string, unknown>;
+
+  constructor(
+    request: ResponsesRequest,
+    readonly move: Move,
+    readonly inputBytes: number,
+  ) {
+    this.#head = { id: `resp_${this.#id}`, object: "response", created_at: Math.floor(Date.now() / 1_000), model: request.model };
+    this.#item = itemOf(move, this.#id, request);
+  }
+
+  whole() {
+    const [input, output] = [tokensOf(this.inputBytes), tokensOf(JSON.stringify(this.move).length)];
+    return {
+      ...this.#head,
+      status: "completed",
+      output: [this.#item],
+      usage: {
+        input_tokens: input,
+        input_tokens_details: { cached_tokens: 0 },
+        output_tokens: output,
+        output_tokens_details: { reasoning_tokens: 0 },
+        total_tokens: input + output,
+      },
+    };
+  }
+
+  start(): StreamEvent {
+    return { type: "response.created", response: { ...this.#head, status: "in_progress", output: [] } };
+  }
+
+  ping(): StreamEvent {
+    return { type: "response.in_progress", response: { ...this.#head, status: "in_progress", output: [] } };
+  }
+
+  *rest(): Generator<StreamEvent> {
+    const item = this.#item;
+    if (item.type !== "message") {
+      yield { type: "response.output_item.added", output_index: 0, item };
+    } else {
+      yield { type: "response.output_item.added", output_index: 0, item: { ...item, content: [], status: "in_progress" } };
+      const text = "say" in this.move ? this.move.say : "";
+      for (const piece of text.match(/\S+\s*/g) ?? []) {
+        yield { type: "response.output_text.delta", item_id: item.id, output_index: 0, content_index: 0, delta: piece };
+      }
+    }
+    yield { type: "response.output_item.done", output_index: 0, item };
+    yield { type: "response.completed", response: this.whole() };
+  }
+}
+
+/**
+ * A move as an item of the answer. The script's tools are Claude Code's: Codex has a shell for all of them, which older models
+ * call as a function and newer ones from a line of JavaScript.
+ */
+function itemOf(move: Move, id: string, request: ResponsesRequest): Record<string, unknown> {
+  if (!("tool" in move)) {
+    const content = [{ type: "output_text", text: "say" in move ? move.say : "", annotations: [] }];
+    return { type: "message", id: `msg_${id}`, role: "assistant", status: "completed", content };
+  }
+  const offered = toolsOf(request);
+  const asIs = offered.includes(move.tool);
+  const [name, input] = asIs ? [move.tool, move.input] : ["exec_command", { cmd: commandFor(move.tool, move.input) }];
+  if (!offered.includes(name)) {
+    const script = `const { output } = await tools.exec_command(${JSON.stringify({ ...input, yield_time_ms: PATIENCE_MS })}); text(output);`;
+    return { type: "custom_tool_call", id: `ctc_${id}`, call_id: `call_${id}`, name: "exec", input: script, status: "completed" };
+  }
+  return {
+    type: "function_call",
+    id: `fc_${id}`,
+    call_id: `call_${id}`,
+    name,
+    arguments: JSON.stringify(input),
+    status: "completed",
+  };
+}
+
+function commandFor(tool: string, input: Record<string, unknown>): string {
+  const [path, content, before, after] = [input.file_path, input.content, input.old_string, input.new_string].map(String);
+  if (tool === "Write") return `mkdir -p "$(dirname ${quoted(path)})" && printf %s ${quoted(content)} > ${quoted(path)}`;
+  if (tool === "Edit") return `node -e ${quoted(EDIT)} ${quoted(path)} ${quoted(before)} ${quoted(after)}`;
+  return String(input.command);
+}
+
+const EDIT = `const fs = require("node:fs"), [file, before, after] = process.argv.slice(1), text = fs.readFileSync(file, "utf8");
+if (!text.includes(before)) throw new Error("It is not there."); fs.writeFileSync(file, text.replace(before, () => after));`;
+
+function quoted(text = ""): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,30 @@
+import type { Conversation } from "./model-conversation.js";
+import type { Move } from "./model-script.js";
+
+export type StreamEvent = { type: string; [field: string]: unknown };
+
+/** One answer in the shapes of an API: whole, or as its stream of events. */
+export interface WireAnswer {
+  whole(): unknown;
+  /** At once. */
+  start(): StreamEvent;
+  /** Again and again while the script lets the client wait. */
+  ping(): StreamEvent;
+  /** When it answers. */
+  rest(): Iterable<StreamEvent>;
+}
+
+/** A request that was understood, in any API's words. */
+export interface WireRequest {
+  model: string;
+  stream: boolean;
+  conversation: Conversation;
+  answer(move: Move): WireAnswer;
+  /** The body of an error of this status. */
+  error(status: number, message: string): unknown;
+}
+
+/** As many as a text is said to have, roughly. */
+export function tokensOf(chars: number): number {
+  return Math.ceil(chars / 4);
+}
