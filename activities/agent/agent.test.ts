@@ -99,7 +99,7 @@ describe("an agent step", { timeout: 30_000 }, () => {
   });
 
   test("puts nothing back where a step has left something that its lost worker knew of alone", async () => {
-    const planning = agent("[[slow 1500]] [[say a plan]]", { permission: "plan" });
+    const planning = agent("[[slow 4000]] [[say a plan]]", { permission: "plan" });
     planning.catch(() => {}); // looked at below
     await turnBegun();
     writeFileSync(join(tree, "other.txt"), "x");
@@ -110,7 +110,7 @@ describe("an agent step", { timeout: 30_000 }, () => {
   });
 
   test("puts nothing back where another step worked in the tree meanwhile", async () => {
-    const planning = agent("[[slow 1500]] [[say a plan]]", { permission: "plan" });
+    const planning = agent("[[slow 4000]] [[say a plan]]", { permission: "plan" });
     planning.catch(() => {}); // looked at below
     await turnBegun();
     await asActivity(() => shell(deps, callOf(run(), { command: "touch other.txt" }, { number: 2 })));

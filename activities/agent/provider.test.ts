@@ -95,7 +95,7 @@ describe.each<AgentName>(["claude", "codex"])("%s", { timeout: 30_000 }, (name) 
     });
 
     test("goes on in the same session after its worker was killed in mid-turn", async () => {
-      const prompt = "[[write once.txt 1]] [[slow 2000]] [[say Both done.]]";
+      const prompt = "[[write once.txt 1]] [[slow 4000]] [[say Both done.]]";
       const worker = await turns.startWorker(prompt, { permission: "acceptEdits" });
       await until(() => turns.has("once.txt") && model.requests.length >= 2);
       await worker.kill();
@@ -113,7 +113,7 @@ describe.each<AgentName>(["claude", "codex"])("%s", { timeout: 30_000 }, (name) 
     });
 
     test("learns that a command of its own was interrupted, and runs it again", async () => {
-      const prompt = "[[shell touch begun; sleep 1; echo acted >> effect.txt]] [[say Done so.]]";
+      const prompt = "[[shell if test -e begun; then echo acted >> effect.txt; else touch begun; sleep 60; fi]] [[say Done so.]]";
       const worker = await turns.startWorker(prompt, { permission: "bypassPermissions" });
       await until(() => turns.has("begun"));
       await worker.kill();
@@ -145,14 +145,14 @@ describe.each<AgentName>(["claude", "codex"])("%s", { timeout: 30_000 }, (name) 
     });
 
     test("takes a prompt that looks like an option as a prompt, and shows it to nobody else", async () => {
-      const prompt = "--help [[slow 1500]] [[say no]]";
+      const prompt = "--help [[slow 3000]] [[say no]]";
       const running = turns.run(prompt);
       await until(() => model.requests.length > 0);
       const seen = execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
 
       expect(await running).toMatchObject({ status: "completed", text: "no" });
       expect(prompts()).toEqual([prompt]);
-      expect(seen).not.toContain("[[slow 1500]]");
+      expect(seen).not.toContain("[[slow 3000]]");
     });
 
     test("knows of the worker's environment only what is on the list", async () => {
