@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { isProgram } from "../activities/is-program.js";
 import {
   buildForThisMachine,
   downloadRelease,
@@ -111,15 +112,6 @@ async function fromPath(path: string, refusals: string[]): Promise<string | unde
     refusals.push(`PATH: ${file} --version: ${reasonOf(error)}`);
   }
   return undefined;
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** A cached file of another content (a damaged disk, another build) is fetched again. */

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { isProgram } from "../is-program.js";
 import { AgentNotInstalledError } from "./provider.js";
 
 const run = promisify(execFile);
@@ -54,13 +55,4 @@ export async function codexVersion(binary: string): Promise<string> {
 export function versionWarning(version: string): string | null {
   if (version.startsWith(`${TESTED}.`)) return null;
   return `Codex ${version} is another version than Longhaul was tested with (${TESTED}); it may say things that are not understood.`;
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }
