@@ -59,6 +59,8 @@ export type FactBody =
   | { type: "run.continued" }
   | { type: "step.started"; step: StepRef; max_attempts: number; input: Json }
   | { type: "step.waiting"; step_id: string; waiting_for: WaitingFor }
+  /** What it waited for is there: it goes on with what it did before. */
+  | { type: "step.resumed"; step_id: string }
   /** `by` null: the approval's deadline has answered. The step's end follows, with the whole answer as its output. */
   | { type: "approval.answered"; step_id: string; approved: boolean; by: string | null }
   /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died. */

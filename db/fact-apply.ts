@@ -9,7 +9,7 @@ import {
 } from "./fact-record.js";
 import { type RunRows, type Told, touch } from "./fact-rows.js";
 import { finish, setGit, setStatus, speaksForRun } from "./fact-run.js";
-import { failAttempt, finishStep, startStep, waitInStep } from "./fact-step.js";
+import { failAttempt, finishStep, resumeStep, startStep, waitInStep } from "./fact-step.js";
 
 /**
  * Let a fact change the rows. Pure: nothing but `rows` is read or changed.
@@ -46,6 +46,9 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
       break;
     case "step.waiting":
       waitInStep(rows, fact);
+      break;
+    case "step.resumed":
+      resumeStep(rows, fact);
       break;
     case "approval.answered": // the step's end brings the answer
       break;

@@ -52,6 +52,7 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
     case "run.continued":
     case "run.git":
     case "run.state":
+    case "step.resumed":
     case "tool_call.recorded":
     case "forgery.refused":
       return null;

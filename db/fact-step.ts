@@ -37,6 +37,13 @@ export function waitInStep(rows: RunRows, fact: Told<"step.waiting">): void {
   touch(rows, row, new Date(fact.at));
 }
 
+export function resumeStep(rows: RunRows, fact: Told<"step.resumed">): void {
+  const row = rows.steps.get(fact.step_id);
+  if (!row || !moves(rows, row, fact)) return;
+  row.status = "running";
+  touch(rows, row, new Date(fact.at));
+}
+
 export function failAttempt(rows: RunRows, fact: Told<"step.attempt">): void {
   const row = rows.steps.get(fact.step_id);
   if (!row) return;

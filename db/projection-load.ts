@@ -182,6 +182,7 @@ export function namedIn(facts: readonly Told[]): Named {
         name(named.steps, fact.step.id);
         break;
       case "step.waiting":
+      case "step.resumed":
       case "step.attempt":
       case "step.finished":
         name(named.steps, fact.step_id);

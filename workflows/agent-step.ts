@@ -5,6 +5,7 @@ import { DEFAULT_PROVIDER } from "../definition/providers.js";
 import type { Agent } from "../sdk/agents.js";
 import type { AgentOptions, AgentResult, Permission } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
+import { agentRounds } from "./agent-rounds.js";
 import { type DoOptions, defined, onTree } from "./call.js";
 import { checksOf } from "./checks.js";
 import type { Engine } from "./engine.js";
@@ -44,8 +45,19 @@ export function agentStep(
   const who = provider ?? role ?? DEFAULT_PROVIDER;
   const shown = { ...input } as JsonObject; // options are JSON by their types
   return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>
-    onTree(engine, place, rest, place.step.key === key ? who : `${key} (${who})`, (activities, call) =>
-      activities.agent(call({ name: key, ...input, ...defined({ env }) })),
+    agentRounds(engine, place, (before, spent) =>
+      onTree(
+        engine,
+        place,
+        { ...rest, ...left(rest, spent) },
+        place.step.key === key ? who : `${key} (${who})`,
+        (activities, call) => activities.agent(call({ name: key, ...input, ...defined({ env, before }) })),
+      ),
     ),
   );
+}
+
+/** What is left of the step's time limit. */
+function left({ timeout }: DoOptions, spent: number): DoOptions {
+  return timeout ? { timeout: Math.max(1, timeout - spent) } : {};
 }

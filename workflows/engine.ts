@@ -41,6 +41,8 @@ export interface Place {
   /** The try's number when it began; `lost` tries were added to it since. */
   attempt: number;
   lost: number;
+  /** When the try began, where its work is done by several activities. */
+  since?: string;
 }
 
 /** Does a step's work once, and gives what it left. Thrown: the try failed. */
@@ -124,6 +126,20 @@ export class Engine {
   /** Run `fn` as the code of the given step's try. */
   inside<T>(place: Place, fn: () => Promise<T>): Promise<T> {
     return this.places.run(place, fn);
+  }
+
+  /** A step's try waits in the middle of what it does; and while the run is paused. */
+  async standStill<T>({ step }: Place, waiting_for: WaitingFor, wait: () => Promise<T>): Promise<T> {
+    this.narrator.tell({ type: "step.waiting", step_id: step.id, waiting_for });
+    const goOn = this.life.standStill(step.id, waiting_for);
+    try {
+      const result = await wait();
+      await this.life.gate();
+      this.narrator.tell({ type: "step.resumed", step_id: step.id });
+      return result;
+    } finally {
+      goOn();
+    }
   }
 
   /** Resolves when nothing of the run is under way any more. */
@@ -291,7 +307,7 @@ export class Engine {
     const { key } = place.step;
     const { error, detail } = failure;
     if (detail) tellTrace(this.narrator, detail);
-    const started_at = detail?.started_at ?? begun;
+    const started_at = place.since ?? detail?.started_at ?? begun;
     const completed_at = detail?.completed_at ?? new Date().toISOString();
     const output = (failure.output ?? null) as Json; // from an activity's failure: JSON
     this.results.set(key, { stepId: key, status: "failed", data: output, error: error.message });

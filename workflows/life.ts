@@ -108,6 +108,16 @@ export class Life {
     });
   }
 
+  /** What is being done under the key waits, and does nothing, until the returned function is called. */
+  standStill(key: string, what: WaitingFor): () => void {
+    this.running--;
+    const goOn = this.waiting(key, what);
+    return once(() => {
+      this.running++;
+      goOn();
+    });
+  }
+
   private settle(request?: Request): void {
     if (this.status === "completed") return;
     if (this.frozen) {

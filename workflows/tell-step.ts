@@ -53,7 +53,7 @@ export function tellSkipped(narrator: Narrator, step: StepRef, input: Json): voi
 /** How a try failed that is followed by another one, in `delay` milliseconds. @param begun when it was asked for */
 export function tellFailedTry(
   narrator: Narrator,
-  { step, attempt, lost }: Place,
+  { step, attempt, lost, since }: Place,
   { error, detail }: StepFailure,
   { begun, delay }: { begun: string; delay: number },
 ): void {
@@ -66,7 +66,7 @@ export function tellFailedTry(
       attempt: attempt + lost,
       status: "failed",
       error,
-      started_at: detail?.started_at ?? begun,
+      started_at: since ?? detail?.started_at ?? begun,
       completed_at,
       retry_at: new Date(Date.now() + delay).toISOString(),
     },

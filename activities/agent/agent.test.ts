@@ -9,6 +9,7 @@ import type { Call, RunRef } from "../../contract/activity.js";
 import type { LogChunk } from "../../contract/log.js";
 import { type ModelServer, startModelServer } from "../../local/model-server.js";
 import { callOf } from "../../test/support/activity.js";
+import { whole } from "../../test/support/agent-steps.js";
 import { openGit } from "../git-client.js";
 import { Journal } from "../journal.js";
 import { shell } from "../shell.js";
@@ -259,7 +260,7 @@ function run(): RunRef {
   return { run_id: RUN, project_id: "prj_1", project_path: root, workspace: { mode: "worktree", path: tree, base_branch: null } };
 }
 
-function agent(prompt: string, input: Partial<AgentInput> = {}, limits: Partial<Call<unknown>> = {}) {
+async function agent(prompt: string, input: Partial<AgentInput> = {}, limits: Partial<Call<unknown>> = {}) {
   const call: Call<AgentInput> = {
     run: run(),
     step: { id: `${RUN}-1`, number: 1, key: "work", name: "work", phase: null, kind: "agent", iteration: 1 },
@@ -267,7 +268,7 @@ function agent(prompt: string, input: Partial<AgentInput> = {}, limits: Partial<
     ...limits,
     input: { provider: "claude", prompt, ...input },
   };
-  return asActivity(() => createAgentActivity(deps)(call));
+  return whole(await asActivity(() => createAgentActivity(deps)(call)));
 }
 
 function asActivity<Value>(work: () => Promise<Value>): Promise<Value> {

@@ -3,6 +3,7 @@ import type { Call, Outcome } from "../../contract/activity.js";
 import { type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
 import type { AgentSessionRow } from "../../contract/agent-session.js";
 import type { TreeRef } from "../../contract/fact.js";
+import type { Halted, RoundsBefore } from "../../contract/halt.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
 import type { Json } from "../../contract/json.js";
 import type { Check, CheckResult } from "../../contract/verify.js";
@@ -49,6 +50,8 @@ export interface AgentInput {
   session?: string;
   /** What must be so after the turn. */
   verify?: Check[];
+  /** Goes on with a turn that was halted. */
+  before?: RoundsBefore;
 }
 
 export interface AgentValue {
@@ -80,6 +83,8 @@ export interface AgentDeps extends PerformDeps {
 
 const FILES_LISTED = 500;
 
+const SESSION_STATUS = { completed: "completed", failed: "failed", stopped: "cancelled", halted: "running" } as const;
+
 const NOT_ALLOWED =
   'The permission "bypassPermissions" lets an agent run any command unasked, and is not allowed here. ' +
   "Set LONGHAUL_ALLOW_BYPASS=on where Longhaul is started, or give the step the permission acceptEdits.";
@@ -92,7 +97,7 @@ const NOT_ALLOWED =
  *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, and before anything is asked `agent_files_invalid`, `agent_unsupported` (the agent cannot do what is asked of it) and
  *   `permission_not_allowed`; `plan_wrote_files` (a step with permission `plan` changed the tree), `agent_unverified` (what `verify` names is not so). The detail's `output` is the AgentValue as far as there is one.
  */
-export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue>> {
+export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue | Halted>> {
   return (call) => {
     let task: AgentTask | undefined;
     const tree = async () => (task?.permission === "plan" ? undefined : deps.snapshotTree?.(call));
@@ -104,13 +109,13 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
 }
 
 /** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
-export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Work): Promise<AgentValue> {
+export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Work): Promise<AgentValue | Halted> {
   const { run, step, input } = call;
   const { provider, permission = "default", verify: checks = [] } = input;
   const unsupported = unsupportedBy(provider, input);
   if (unsupported !== null) throw new StepFailure("agent_unsupported", unsupported);
   if (permission === "bypassPermissions" && !deps.allowBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
-  const lineage = work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
+  const lineage = input.before?.lineage ?? work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
   const mask = credentialMask({ ...process.env, ...input.env });
   const session: AgentSessionRow = {
     id: `${step.id}-s${lineage.slice(lineage.lastIndexOf(":") + 1)}`,
@@ -129,6 +134,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     { run_id: run.run_id, step_id: step.id, agent_session_id: session.id },
     mask,
     run.workspace.path,
+    input.before?.tool_calls,
   );
   const folder = join(deps.home, "agents", run.run_id);
   await folderInside(run.workspace.path, undefined);
@@ -163,6 +169,10 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     throw error;
   });
 
+  if (end.halt) {
+    await leave(call, work, session, end, trail, mask);
+    return { halt: end.halt, before: { lineage, tool_calls: trail.count } };
+  }
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(start.state, after);
   await leave(call, work, session, end, trail, mask);
@@ -211,7 +221,7 @@ async function leave(
       ...session,
       model: end.usage.model ?? session.model,
       provider_session_id: end.sessionId,
-      status: end.status === "stopped" ? "cancelled" : end.status,
+      status: SESSION_STATUS[end.status],
       session_file_path: transcript?.file_path ?? null,
       usage: { ...end.usage } satisfies Record<string, Json>,
     },

@@ -1,4 +1,5 @@
 import type { AgentName } from "../../contract/agent-provider.js";
+import type { Halt } from "../../contract/halt.js";
 import type { Json } from "../../contract/json.js";
 import type { Marks } from "../marks.js";
 import type { AgentFailure, AgentUsage, PermissionDenial } from "./answer.js";
@@ -54,7 +55,9 @@ export interface AgentEnd {
   /** The transcript's file, absolute; null when it never began. */
   transcript: string | null;
   /** `stopped`: by the signal. */
-  status: "completed" | "failed" | "stopped";
+  status: "completed" | "failed" | "stopped" | "halted";
+  /** Why it halted. */
+  halt?: Halt;
   text: string;
   data?: unknown;
   usage: AgentUsage;

@@ -20,7 +20,14 @@ export class Trail {
     private readonly mask: (text: string) => string,
     /** The tree, whose paths are shown without it. */
     private readonly tree: string,
+    /** Calls that were told before. */
+    private readonly before = 0,
   ) {}
+
+  /** Calls so far, those before included. */
+  get count(): number {
+    return this.before + this.calls.length;
+  }
 
   take(event: AgentEvent): void {
     switch (event.type) {
@@ -38,7 +45,7 @@ export class Trail {
         return;
       case "tool": {
         this.log.write("log", `> ${event.tool} ${oneLine(this.mask(gist(event.input)).replaceAll(`${this.tree}/`, ""))}\n`);
-        const id = `${this.owner.agent_session_id}-t${this.calls.length + 1}`;
+        const id = `${this.owner.agent_session_id}-t${this.count + 1}`;
         const call = {
           id,
           ...this.owner,

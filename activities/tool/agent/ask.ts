@@ -3,6 +3,7 @@ import type { Json } from "../../../contract/json.js";
 import { defined } from "../../../definition/defined.js";
 import { type AgentDeps, type AgentInput, converse } from "../../agent/index.js";
 import { withInstructions } from "../../agent/role.js";
+import { StepFailure } from "../../failure.js";
 import type { ToolUse } from "../server.js";
 
 export interface Question {
@@ -48,8 +49,9 @@ export async function ask(deps: AgentDeps, use: ToolUse, question: Question): Pr
     ...defined(whom),
   };
   const told = await withInstructions({ ...call, input }, work.log);
-  const { data } = await converse(deps, { ...call, input: told }, work);
-  return data as Json; // there is one, or it would have thrown
+  const answer = await converse(deps, { ...call, input: told }, work);
+  if ("halt" in answer) throw new StepFailure("agent_api_error", answer.halt.message);
+  return answer.data as Json; // there is one, or it would have thrown
 }
 
 function textOf(value: unknown): string {

@@ -1,0 +1,18 @@
+/** Why an agent's turn ended before its work was done: it is gone on with in the same session when what it lacks is there. */
+export type Halt =
+  /** The provider answers nobody of this account until then. */
+  { why: "limit"; until: string; message: string };
+
+/** What the next round of a halted turn has to know of those before. */
+export interface RoundsBefore {
+  /** The first round's: session, tree and usage are looked up by it. */
+  lineage: string;
+  /** Tool calls that were told already. */
+  tool_calls: number;
+}
+
+/** What a round gives that ended by a halt. */
+export interface Halted {
+  halt: Halt;
+  before: RoundsBefore;
+}
