@@ -29,6 +29,7 @@ beforeEach(() => {
     loadCode: async () => null,
     findWorkflow: async (name) => Promise.reject(new NotFoundError("workflow", name)),
     checkInput: async (_, input) => ({ ok: true, input }),
+    readSeed: async () => ({ steps: [], next: null }),
     closeGate: async (final) => void gates.push(final),
   };
   made = createActivities(deps);

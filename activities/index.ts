@@ -3,12 +3,14 @@ import type { Call } from "../contract/activity.js";
 import type { ChildRequest } from "../contract/child.js";
 import type { Fact, TreeRef } from "../contract/fact.js";
 import { isUnverified } from "../contract/messages.js";
+import type { SeedPage, SeedRequest } from "../contract/seed.js";
 import { type AgentDeps, createAgentActivity } from "./agent/index.js";
 import { createArtifactActivity } from "./artifact.js";
 import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js";
 import { createFilesActivities } from "./files.js";
 import { createGitActivities, createWorkspaceActivities, type GitDeps, worktreesRoot } from "./git.js";
 import { openGit } from "./git-client.js";
+import { patiently } from "./patiently.js";
 import { sharesTree } from "./perform.js";
 import { type ChildDeps, prepareChild } from "./prepare-child.js";
 import { type ShellInput, shell } from "./shell.js";
@@ -23,6 +25,8 @@ import { openWorkspace } from "./workspace.js";
 export interface ActivityDeps extends GitDeps, AgentDeps, UserActivityDeps, ToolDeps, ChildDeps {
   /** Waits until all that the run has told is in Postgres, then writes its ending. */
   closeGate(final: Fact, signal: AbortSignal): Promise<void>;
+  /** Steps of the run that a run goes on from. */
+  readSeed(request: SeedRequest): Promise<SeedPage>;
 }
 
 /** A run's last act. */
@@ -62,6 +66,7 @@ export function createActivities(given: ActivityDeps) {
       userActivity,
       tool: tools.tool,
       prepareChild: (request: ChildRequest) => prepareChild(deps, request),
+      readSeed: (request: SeedRequest) => patiently(() => deps.readSeed(request), deps),
       closeGate: (input: CloseGateInput) => closeGate(deps, input),
     }),
     async stop() {

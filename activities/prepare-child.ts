@@ -1,15 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { Context } from "@temporalio/activity";
 import { type ChildRequest, MOST_DEPTH } from "../contract/child.js";
 import { ConflictError, NotFoundError } from "../contract/errors.js";
 import type { Loader } from "../contract/loader.js";
 import type { Program, RunSpec, WorkspaceSpec } from "../contract/run-spec.js";
-import { isUnavailable } from "../db/database.js";
 import type { StartableWorkflow } from "../db/workflows.js";
-import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js";
+import { StepFailure } from "./failure.js";
 import { worktreesRoot } from "./git.js";
+import { patiently } from "./patiently.js";
 
 export interface ChildDeps {
   /** `LONGHAUL_HOME` */
@@ -21,8 +19,6 @@ export interface ChildDeps {
 
 /** As many bytes as Temporal takes as a run's first argument, less what encoding adds. */
 const SPEC_LIMIT = 1_900_000;
-/** Milliseconds until a database that is away is asked again. */
-const PATIENCE = 1_000;
 
 /**
  * All that a child run is, from what its parent asks for: today's revision of the workflow, the input checked and its defaults filled
@@ -30,25 +26,8 @@ const PATIENCE = 1_000;
  *
  * @throws {ApplicationFailure} `workflow_missing`, `workflow_disabled`, `workflow_broken`, `invalid_input`, `too_deep`.
  */
-export async function prepareChild(deps: ChildDeps, request: ChildRequest): Promise<RunSpec> {
-  const context = Context.current();
-  const beating = setInterval(() => context.heartbeat(), deps.heartbeatMs ?? 5_000);
-  const begun = new Date().toISOString();
-  try {
-    for (;;) {
-      const spec = await specOf(deps, request).catch((error: unknown) => {
-        if (!isUnavailable(error)) throw error;
-      });
-      if (spec) return spec;
-      await delay(PATIENCE, undefined, { signal: context.cancellationSignal });
-    }
-  } catch (error) {
-    context.cancellationSignal.throwIfAborted();
-    const trace = { started_at: begun, completed_at: new Date().toISOString(), lost: [] };
-    throw toApplicationFailure(describeFailure(error, trace), error);
-  } finally {
-    clearInterval(beating);
-  }
+export function prepareChild(deps: ChildDeps, request: ChildRequest): Promise<RunSpec> {
+  return patiently(() => specOf(deps, request), deps);
 }
 
 async function specOf(deps: ChildDeps, { run_id, input, name, parent, ...request }: ChildRequest): Promise<RunSpec> {

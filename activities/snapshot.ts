@@ -88,7 +88,7 @@ export async function withWholeTree<T>(
   });
 }
 
-interface ToKeep {
+export interface ToKeep {
   runId: string;
   stepNumber: number;
   head: string | null;
@@ -97,7 +97,7 @@ interface ToKeep {
 }
 
 /** A commit of the tree that the step's ref names. */
-async function keepCommit(git: Git, { runId, stepNumber, head, branch, tree }: ToKeep): Promise<string> {
+export async function keepCommit(git: Git, { runId, stepNumber, head, branch, tree }: ToKeep): Promise<string> {
   const ref = snapshotRef(runId, stepNumber);
   const message = `Step ${stepNumber} of ${runId}\n${branch === null ? "" : `\nLonghaul-Branch: ${branch}\n`}`;
   const parent = head === null ? [] : ["-p", head];

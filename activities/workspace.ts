@@ -9,6 +9,7 @@ import { type Git, type GitOptions, openGit } from "./git-client.js";
 import { currentBranch, findCommit, headCommit, resolveCommit } from "./git-refs.js";
 import { newestSnapshot, putTree } from "./snapshot.js";
 import { sweep } from "./sweep.js";
+import { beginFrom, keepOrigin } from "./tree-origin.js";
 import { readOwner, writeOwner } from "./workspace-owner.js";
 
 /** A run's tree as it is found or made. */
@@ -42,7 +43,8 @@ const ENDING_MS = 1_000;
  * - `clone`: a repository of its own, with the project's `origin`.
  * - `in_place`: the project's folder itself. Without git there are no snapshots.
  *
- * The base is `base_branch` (of the project, else of its `origin`), without one the commit the project has checked out.
+ * A run that goes on from another one begins with the tree that a step of that one has left, uncommitted changes included, on a branch of its own.
+ * Else the base is `base_branch` (of the project, else of its `origin`), without one the commit the project has checked out.
  * Uncommitted changes of the project are no part of it.
  *
  * @throws {StepFailure} `workspace_missing` when the project's folder is gone; `not_a_repository`; `invalid_ref` when there is no
@@ -75,9 +77,12 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
     const maker = await openGit(run.project_path, making);
     await rm(path, { recursive: true, force: true });
     if (existsSync(join(folder, "worktrees", basename(path)))) await forgetWorktree(maker, path);
-    const base = owner?.base_commit ?? (await baseCommit(maker, run));
+    const { from } = run.workspace;
+    const origin = from && !owner ? await keepOrigin(maker, run.run_id, from) : undefined;
+    const base = owner?.base_commit ?? origin?.parent ?? (await baseCommit(maker, run));
     const git = mode === "worktree" ? await addWorktree(maker, path, base, making) : await clone(maker, run, base, making);
-    if (owner) await bringBack(git, holder);
+    if (origin) await beginFrom(git, origin);
+    else if (owner) await bringBack(git, holder);
     await writeOwner(path, { run_id: holder, execution: options.execution ?? null, mode, base_commit: base });
     return describe(path, base, options);
   });

@@ -7,7 +7,7 @@ import { ConflictError, InvalidError } from "../contract/errors.js";
 import { Id, newId } from "../contract/id.js";
 import { Json, JsonObject } from "../contract/json.js";
 import type { Project } from "../contract/project.js";
-import type { Program, RunSpec, WorkspaceSpec } from "../contract/run-spec.js";
+import type { Program, RunSpec, TreeOrigin, WorkspaceSpec } from "../contract/run-spec.js";
 import { applyAccepted } from "../db/projection.js";
 import { allProjects, createProject, findProjectByRepo, getProject } from "../db/projects.js";
 import { getRunState } from "../db/runs.js";
@@ -53,6 +53,8 @@ export interface PreparedRun {
   project: Project;
   mode: WorkspaceSpec["mode"];
   baseBranch: string | null;
+  /** The tree of another run that this one begins with. */
+  from?: TreeOrigin;
 }
 
 /** What is run, before it is known as which workflow. */
@@ -104,6 +106,7 @@ export async function prepareRun(context: ApiContext, workflow: Startable, body:
       program,
       input: input.input,
       context: contextOf({ ...body, context: options.context }, project, program),
+      ...(options.on_failure === undefined ? {} : { on_failure: options.on_failure }),
       ...(options.interactive === undefined ? {} : { interactive: options.interactive }),
       continue_after: context.config.continueAfter,
       timeout_ms: workflow.timeout_ms,
@@ -120,7 +123,7 @@ export async function startRun(
   prepared: PreparedRun,
   { id, created_at, workflow }: RunIdentity,
 ): Promise<void> {
-  const { project, mode, baseBranch } = prepared;
+  const { project, mode, baseBranch, from } = prepared;
   const path = mode === "in_place" ? project.path : join(context.config.home, "worktrees", project.id, id);
   const spec: RunSpec = {
     ...prepared.spec,
@@ -128,7 +131,7 @@ export async function startRun(
     workflow_id: workflow.id,
     workflow_revision: workflow.revision,
     created_at,
-    workspace: { mode, path, base_branch: baseBranch },
+    workspace: { mode, path, base_branch: baseBranch, ...(from && { from }) },
   };
   if (Buffer.byteLength(JSON.stringify(spec)) > SPEC_LIMIT) {
     const message = `is too large: code and input together may have ${SPEC_LIMIT} bytes`;
@@ -166,7 +169,7 @@ async function askTemporal({ temporal }: ApiContext, spec: RunSpec, project: Pro
 }
 
 /** A plan says itself what follows a failure; what code does then is in the code. */
-function withStrategy(program: Program, strategy: FailureStrategy | undefined): Program {
+export function withStrategy(program: Program, strategy: FailureStrategy | undefined): Program {
   if (strategy === undefined) return program;
   if (program.kind === "plan") return { ...program, plan: withFailureStrategy(program.plan, strategy) };
   const message = "is for workflows in YAML and JSON: one in TypeScript decides itself what follows a failed step";

@@ -8,6 +8,7 @@ import { addApprove, addReject } from "./commands/approve.js";
 import { addCancel } from "./commands/cancel.js";
 import { addCheckpoints } from "./commands/checkpoints.js";
 import { addDoctor } from "./commands/doctor.js";
+import { addFork, addRetry } from "./commands/fork.js";
 import { addInit } from "./commands/init.js";
 import { addList } from "./commands/list.js";
 import { addLogs } from "./commands/logs.js";
@@ -36,6 +37,8 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
       addPause,
       addResume,
       addCancel,
+      addRetry,
+      addFork,
       addApprove,
       addReject,
       addSendEvent,

@@ -1,6 +1,7 @@
 import type { Continuation } from "./continuation.js";
 import type { Json, JsonObject } from "./json.js";
-import type { Plan } from "./plan.js";
+import type { Plan, PlanStep } from "./plan.js";
+import type { Seed } from "./seed.js";
 
 /** What a run carries out: its own code, or a plan. */
 export type Program = CodeProgram | PlanProgram;
@@ -40,6 +41,20 @@ export interface WorkspaceSpec {
   base_branch: string | null;
   /** The run whose tree it is. Left out: the run itself. */
   owner?: string;
+  /** What is in it at first. Left out: the base. */
+  from?: TreeOrigin;
+}
+
+/** The tree that a step of another run has left. */
+export interface TreeOrigin {
+  run_id: string;
+  step_number: number;
+  /** Holds the whole tree. */
+  commit: string;
+  /** Where that run works. */
+  path: string;
+  /** The last branch of that run: this one has its own in its place. */
+  branch: string | null;
 }
 
 /**
@@ -73,6 +88,10 @@ export interface RunSpec {
   created_at: string;
   /** Of a plan: events of an execution's history after which the run goes on in a further one. @default 4000 */
   continue_after?: number;
+  /** What follows a failed step, over what the plan says. */
+  on_failure?: PlanStep["on_failure"];
+  /** Set when the run goes on from another one. */
+  seed?: Seed;
   /** Set when this is not the run's first execution. */
   continued?: Continuation;
 }

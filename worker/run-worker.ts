@@ -17,6 +17,7 @@ import { projectPathOf, settledAmong, unnarratedRuns, unsettledExecutions } from
 import { keepMissingOutput } from "../db/missing-output.js";
 import { activitiesCodeOf } from "../db/registry.js";
 import { removeUnfinished } from "../db/run-folder.js";
+import { readSeed } from "../db/seed.js";
 import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
@@ -89,6 +90,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     findWorkflow: (name, projectId) => findWorkflow(db, name, projectId),
     checkInput: createLoader().checkInput,
     closeGate: (final, signal) => closeGate(writer, final, signal),
+    readSeed: ({ seed, from }) => readSeed(db, seed, from),
   });
 
   // While the worker's threads start: what is to be done again is then there when it takes its first task.

@@ -1,4 +1,5 @@
 import type { Call, Outcome } from "../contract/activity.js";
+import { forkedBranch, isSameBranch } from "../contract/forked-branch.js";
 import type { JsonObject } from "../contract/json.js";
 import type { Git, StepOptions } from "../sdk/context.js";
 import { defined, onTree } from "./call.js";
@@ -15,6 +16,13 @@ interface GitNote {
 
 /** `ctx.git`: what changes something is a step, what looks is not. */
 export function gitContext(engine: Engine): Git {
+  const theirs = engine.spec.workspace.from?.branch ?? null;
+
+  /** A run that goes on from another one has a branch of its own in the place of that one's. */
+  function own(branch: string): string {
+    return theirs !== null && isSameBranch(branch, theirs) ? forkedBranch(branch, engine.spec.run_id) : branch;
+  }
+
   function change<Value>(
     verb: string,
     subject: string,
@@ -26,6 +34,12 @@ export function gitContext(engine: Engine): Git {
     return engine.step({ kind: "git", key, options, input: { ...input } as JsonObject }, (place) =>
       onTree(engine, place, options, subject, act),
     );
+  }
+
+  /** A step that was not done again tells of the other run's. */
+  async function onOwn<Value extends { branch: string }>(made: Promise<Value>): Promise<Value> {
+    const value = await made;
+    return value && theirs !== null ? { ...value, branch: own(value.branch) } : value;
   }
 
   /** What git has made of the run is shown with the run; a step that was skipped has made nothing. */
@@ -44,9 +58,9 @@ export function gitContext(engine: Engine): Git {
 
   return {
     ensureBranch(name, { from, ...options } = {}) {
-      const input = { name, ...defined({ from }) };
-      const made = change("ensure-branch", name, input, options, (git, call) => git.gitEnsureBranch(call(input)));
-      return noted(made, ({ branch }) => ({ branch_name: branch }));
+      const input = { name: own(name), ...defined({ from }) };
+      const made = change("ensure-branch", input.name, input, options, (git, call) => git.gitEnsureBranch(call(input)));
+      return noted(onOwn(made), ({ branch }) => ({ branch_name: branch }));
     },
     commit(message, { files, allowEmpty, ...options } = {}) {
       const input = { message, ...defined({ files, allowEmpty }) };
@@ -54,9 +68,9 @@ export function gitContext(engine: Engine): Git {
       return noted(made, ({ sha }) => ({ commit_sha: sha }));
     },
     push({ remote, branch, ...options } = {}) {
-      const input = defined({ remote, branch });
+      const input = defined({ remote, branch: branch === undefined ? branch : own(branch) });
       const made = change("push", remote ?? "origin", input, options, (git, call) => git.gitPush(call(input)));
-      return noted(made, (pushed) => ({ branch_name: pushed.branch, commit_sha: pushed.sha }));
+      return noted(onOwn(made), (pushed) => ({ branch_name: pushed.branch, commit_sha: pushed.sha }));
     },
     createPr({ title, body, base, draft, ...options }) {
       const input = { title, ...defined({ body, base, draft }) };

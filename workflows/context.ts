@@ -197,7 +197,7 @@ export function createContext(engine: Engine): AnyContext {
   return ctx;
 
   function tellState(): void {
-    engine.narrator.tell({ type: "run.state", state: { ...engine.state } });
+    engine.tellState();
   }
 }
 

@@ -3,7 +3,7 @@ import type { Outcome, RunRef } from "../contract/activity.js";
 import type { EngineState } from "../contract/continuation.js";
 import type { StepRef } from "../contract/fact.js";
 import type { Json, JsonObject } from "../contract/json.js";
-import { isRetryable, policyOf, retryDelay } from "../contract/retry.js";
+import { isRetryable, policyOf, type RetryPolicy, retryDelay } from "../contract/retry.js";
 import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
 import type { StepKind } from "../contract/step.js";
@@ -18,6 +18,7 @@ import { Mailbox } from "./mailbox.js";
 import type { Narrator } from "./narrator.js";
 import { Numbering } from "./numbering.js";
 import { RunTree } from "./run-tree.js";
+import { giveBack, Seeding } from "./seeding.js";
 import { checkOptions } from "./step-options.js";
 import { type StepEnd, tellCheckpoint, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 import { untraced } from "./untraced.js";
@@ -30,7 +31,7 @@ export interface StepPlan {
   /** Shown as the step's input. */
   input: Json;
   /** Set for a step that only waits: what for; undefined when that is there already. */
-  waiting?: (step: StepRef) => WaitingFor | undefined;
+  waiting?: ((step: StepRef) => WaitingFor | undefined) | undefined;
   /** What is done has a time limit of its own: it does not count for the run's. */
   apart?: boolean;
 }
@@ -61,6 +62,7 @@ export class Engine {
   heldBack: string | undefined;
   private readonly numbering: Numbering;
   private readonly tree: RunTree;
+  private readonly seeding: Seeding | undefined;
   private readonly places = new AsyncLocalStorage<Place>();
   private readonly results = new Map<string, StepResult>();
   private readonly rowIds = new Map<string, string>();
@@ -81,6 +83,7 @@ export class Engine {
     this.mailbox = new Mailbox(before?.events);
     this.numbering = new Numbering(spec.run_id, before);
     this.tree = new RunTree(this.run, before?.opened ?? false);
+    this.seeding = spec.seed && new Seeding(spec.seed);
     if (!before) return;
     this.comments = before.comments;
     this.labels = before.labels;
@@ -192,6 +195,18 @@ export class Engine {
     return this.place?.step ?? this.latest;
   }
 
+  tellState(): void {
+    this.narrator.tell({ type: "run.state", state: { ...this.state } });
+  }
+
+  /** Nothing happens when it is so already. */
+  setState(state: JsonObject): void {
+    if (JSON.stringify(state) === JSON.stringify(this.state)) return;
+    for (const key of Object.keys(this.state)) delete this.state[key];
+    Object.assign(this.state, state);
+    this.tellState();
+  }
+
   /** A checkpoint that the author asked for, at the last finished step. */
   mark(label: string | null): void {
     if (!this.latest) return;
@@ -219,11 +234,26 @@ export class Engine {
     this.enterPhase(step);
 
     const policy = policyOf(options.retry);
-    const tries = policy.maxAttempts ?? 1;
-    this.narrator.tell({ type: "step.started", step, max_attempts: tries, input: plan.input });
+    this.narrator.tell({ type: "step.started", step, max_attempts: policy.maxAttempts ?? 1, input: plan.input });
     this.rowIds.set(step.key, step.id);
+    const ended = await this.seeding?.take(step);
+    if (ended)
+      return this.attempts({ ...plan, waiting: undefined }, step, giveBack<Value>(this, ended), [
+        ended.attempt,
+        { maxAttempts: 1 },
+      ]);
+    return this.attempts(plan, step, work, [1, policy]);
+  }
 
-    let number = 1;
+  /** Try a step as often as its policy says, from the number given on. */
+  private async attempts<Value>(
+    plan: StepPlan,
+    step: StepRef,
+    work: Work<Value>,
+    [first, policy]: [number, RetryPolicy],
+  ): Promise<Value> {
+    const tries = policy.maxAttempts ?? 1;
+    let number = first;
     for (let tried = 1; ; tried++, number++) {
       const place: Place = { step, attempt: number, lost: 0 };
       const begun = new Date().toISOString();

@@ -1,3 +1,4 @@
+import type { Request } from "express";
 import { z } from "zod";
 import { ConflictError } from "../../contract/errors.js";
 import { Id } from "../../contract/id.js";
@@ -5,11 +6,13 @@ import { isFinished, Run, RunStatus } from "../../contract/run.js";
 import { WholeRun } from "../../contract/whole-run.js";
 import { recordAudit } from "../../db/audit.js";
 import { deleteRun } from "../../db/projection.js";
-import { getRunState, listRuns } from "../../db/runs.js";
+import { getRun, getRunState, listRuns } from "../../db/runs.js";
+import type { User } from "../../db/tokens.js";
 import { findWorkflow } from "../../db/workflows.js";
 import type { ApiContext } from "../context.js";
 import { cancelRun, pauseRun, resumeRun } from "../control-run.js";
 import { anyCase, ById, onePlace, pageFields, wordList } from "../fields.js";
+import { type ForkBody as Fork, ForkBody, failedStep, prepareFork } from "../fork-run.js";
 import { once } from "../idempotency.js";
 import { readRun, withLink } from "../read-run.js";
 import { created, gone, listed, Many, One, ok, type Route, route } from "../route.js";
@@ -125,5 +128,37 @@ export function runControlRoutes(context: ApiContext): Route[] {
         return { status: done ? 200 : 202, body: { data: await readRun(context, params.id) } };
       },
     }),
+    route({
+      method: "post",
+      path: "/:id/fork",
+      summary: "Start a run that goes on from a step of this one, with what had ended before it",
+      params: ById,
+      body: ForkBody,
+      aliases: { args: "input" },
+      answers: { 201: One(WholeRun) },
+      handle: async ({ params, body, user }, req) => fork(params.id, body, user, req),
+    }),
+    route({
+      method: "post",
+      path: "/:id/retry",
+      summary: "Start a run that goes on from the step with which this one failed",
+      params: ById,
+      body: z.strictObject({ mode: anyCase(["fork"], "can only be fork") }),
+      answers: { 201: One(WholeRun) },
+      handle: async ({ params, user }, req) => {
+        const step_number = failedStep(await getRun(context.db, params.id));
+        return fork(params.id, { step_number }, user, req);
+      },
+    }),
   ];
+
+  async function fork(id: string, body: Fork, user: User, req: Request) {
+    const asked = { userId: user.id, route: `fork ${id}`, body, prefix: "run" };
+    return once(context, req, asked, async (choose) => {
+      const prepared = await prepareFork(context, id, body, user);
+      const chosen = await choose();
+      await startRun(context, prepared, { ...chosen, workflow: prepared.workflow });
+      return created(`/api/runs/${chosen.id}`, await readRun(context, chosen.id));
+    });
+  }
 }

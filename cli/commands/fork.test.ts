@@ -1,0 +1,66 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type CliStack, cliStack } from "../../test/support/cli.js";
+import { testFolder } from "../../test/support/stack.js";
+
+let it: CliStack;
+let mended: string;
+beforeAll(async () => {
+  it = await cliStack();
+  mended = join(testFolder(), "mended");
+  it.define(
+    "mended",
+    `const { n } = await ctx.run("plan", () => ({ n: 1 }));
+     await ctx.shell("test -e ${mended}", { name: "needs-it" });
+     return { n, who: ctx.input.who };`,
+    "input: z.object({ who: z.string() }),",
+  );
+});
+
+describe("retry and fork", () => {
+  test("go on from the step that failed, or from another one with what is given", async () => {
+    const { stdout: first } = await it.run(["run", "mended", "--input", "who=Ada"]);
+    const id = first.trim();
+    expect((await it.run(["watch", id])).code).toBe(1);
+    expect(existsSync(mended)).toBe(false);
+    writeFileSync(mended, "");
+
+    const again = await it.run(["retry", id]);
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/), stderr: expect.stringContaining(id) });
+    expect((await it.run(["watch", again.stdout.trim()])).code).toBe(0);
+
+    const other = await it.run([
+      "fork",
+      id,
+      "--from",
+      "needs-it",
+      "--output",
+      'plan={"n": 7}',
+      "--input",
+      "who=Eve",
+      "--format",
+      "json",
+    ]);
+    const { id: forked, parent_run_id } = JSON.parse(other.stdout);
+    expect(parent_run_id).toBe(id);
+    await it.run(["watch", forked]);
+    const { stdout } = await it.run(["status", forked, "--format", "json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ status: "completed", output: { n: 7, who: "Eve" } });
+  });
+
+  test("say what is wrong", async () => {
+    const { stdout } = await it.run(["run", "mended", "--input", "who=Ada", "--watch", "--format", "json"]);
+    const { id } = JSON.parse(stdout);
+
+    expect(await it.run(["retry", id])).toMatchObject({ code: 1, stderr: expect.stringContaining("no step of it has failed") });
+    expect(await it.run(["fork", id, "--from", "nothing"])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("Its steps are plan, needs-it."),
+    });
+    expect(await it.run(["fork", id, "--from", "2", "--output", "plan"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--output plan has no step"),
+    });
+  });
+});

@@ -1,0 +1,69 @@
+import { ApplicationFailure, condition, proxyActivities } from "@temporalio/workflow";
+import type { Activities } from "../activities/index.js";
+import type { FailureDetail } from "../contract/activity.js";
+import type { StepRef } from "../contract/fact.js";
+import type { Seed, SeededStep } from "../contract/seed.js";
+import type { Engine, Work } from "./engine.js";
+
+/** How long a step that had ended waits for one that ended before it, and that changed code may never begin. */
+const IN_TURN = "1 second";
+
+const { readSeed } = proxyActivities<Activities>({
+  summary: "what was done before",
+  startToCloseTimeout: "1 hour",
+  heartbeatTimeout: "20 seconds",
+  retry: { initialInterval: "100ms", maximumInterval: "10 seconds" },
+});
+
+/** What the steps of another run gave, for the steps with the same key of a run that goes on from it: each once, in the order in which they ended there. */
+export class Seeding {
+  private readonly left = new Map<string, { step: SeededStep; at: number }>();
+  private read = 0;
+  private next: number | null = 0;
+  private turn = 0;
+  private reading: Promise<void> = Promise.resolve();
+
+  constructor(private readonly seed: Seed) {}
+
+  /** The step as it ended there, when its turn has come; undefined when it had not, and is to be done. */
+  async take({ key, iteration }: StepRef): Promise<SeededStep | undefined> {
+    const name = `${iteration} ${key}`;
+    const find = () => this.left.get(name);
+    while (!find() && this.next !== null) {
+      this.reading = this.reading.then(() => (find() ? undefined : this.readOn()));
+      await this.reading;
+    }
+    const found = find();
+    if (!found) return undefined;
+    this.left.delete(name);
+    if (this.turn < found.at) await condition(() => this.turn >= found.at, IN_TURN);
+    this.turn = Math.max(this.turn, found.at + 1);
+    return found.step;
+  }
+
+  private async readOn(): Promise<void> {
+    if (this.next === null) return;
+    const page = await readSeed({ seed: this.seed, from: this.next });
+    for (const step of page.steps) this.left.set(`${step.iteration} ${step.key}`, { step, at: this.read++ });
+    this.next = page.next;
+  }
+}
+
+/** Instead of a step's work: what it gave, or how it failed. */
+export function giveBack<Value>(engine: Engine, ended: SeededStep): Work<Value> {
+  const { started_at, completed_at, output, error, tree, state } = ended;
+  return async ({ step, attempt }) => {
+    const text = `taken from step ${ended.number} of ${engine.spec.seed?.run_id}`;
+    engine.narrator.tell({ type: "log", level: "info", text, step_id: step.id, attempt });
+    if (state) engine.setState(state);
+    const trace = { started_at, completed_at, lost: [] };
+    if (ended.status === "completed") return { ...trace, value: output as Value, tree: tree ?? undefined }; // what the same step gave there
+    const detail: FailureDetail = { ...trace, output };
+    throw ApplicationFailure.create({
+      type: error?.type ?? "error",
+      message: error?.message ?? "",
+      details: [detail],
+      nonRetryable: true,
+    });
+  };
+}
