@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Json, JsonObject } from "./json.js";
+import { LEAST_MEMBERS, MOST_MEMBERS, PANEL_STRATEGIES } from "./panel.js";
 
 /**
  * A place where a value is looked up: a root, then own properties or indexes. Roots: `input` (the run's), `context` (the
@@ -72,12 +73,34 @@ export const PlanCheck = z.union([
 ]);
 export type PlanCheck = z.infer<typeof PlanCheck>;
 
+/** Agents that are asked the same at the same time, each in a step of its own, `<key>.<name>`. What is said of one beats what the step says. */
+export const PlanPanel = z.strictObject({
+  members: z
+    .array(
+      z.strictObject({
+        /** Its own in the panel. */
+        name: z.string(),
+        provider: Provider.optional(),
+        role: Chosen.optional(),
+        model: Chosen.optional(),
+      }),
+    )
+    .min(LEAST_MEMBERS)
+    .max(MOST_MEMBERS),
+  strategy: z.enum(PANEL_STRATEGIES),
+  /** Fields of the answer by which a majority is found. Left out: the whole answer. */
+  agree_on: z.array(z.string()).min(1).optional(),
+});
+export type PlanPanel = z.infer<typeof PlanPanel>;
+
 /** What a step does. Times are in milliseconds. */
 export const PlanWork = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("agent"),
     /** Chosen when the step begins, it must be one that can run steps. Left out, there is a role: its file says, else it is the default. */
     provider: z.union([Provider, Value]).optional(),
+    /** Who does it, instead of `provider`; `permission` is "plan" then. */
+    panel: PlanPanel.optional(),
     prompt: Value,
     /** Whom the agent is to be, such as "security": the file `.agent/agents/security.md`, or the word alone where there is none. */
     role: Chosen.optional(),

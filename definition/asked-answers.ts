@@ -1,11 +1,13 @@
 import type { JsonObject } from "../contract/json.js";
-import type { Plan, PlanStep, Ref } from "../contract/plan.js";
+import type { Plan, PlanPanel, PlanStep, Ref } from "../contract/plan.js";
 import { refsOf } from "./template.js";
 import { valuesOf } from "./values.js";
 
 /** What an agent's step gives anyway, and what stands for all that it gives. */
 const OWN = new Set(["text", "sessionId", "filesChanged", "instructionFiles"]);
 const WHOLE = new Set(["result", "output", "data"]);
+/** What a panel's step gives besides, when it has one answer. */
+const PANELS_OWN = new Set(["winner", "agreed"]);
 
 /**
  * The plan, with agents asked for what later steps name of their answers: `{{ parse.functions }}` makes the step `parse` answer
@@ -16,9 +18,10 @@ export function withAskedAnswers(plan: Plan): Plan {
   const all = [...plan.steps, ...(plan.on_failure ?? []), ...(plan.finally ?? [])];
   const keys = new Set(all.map(({ key }) => key));
   const assigned = new Map(all.flatMap(({ key, assign }) => (assign === undefined ? [] : [[assign, key] as const])));
+  const panels = new Map(all.flatMap(({ key, work }) => (work.kind === "agent" && work.panel ? [[key, work.panel]] : [])));
   const fields = new Map<string, Set<string>>();
   for (const ref of all.flatMap(valuesOf).flatMap(refsOf)) {
-    const named = fieldIn(ref, keys, assigned);
+    const named = fieldIn(ref, { keys, assigned, panels });
     if (named) fields.set(named.key, (fields.get(named.key) ?? new Set()).add(named.field));
   }
   if (fields.size === 0) return plan;
@@ -40,16 +43,22 @@ function asked(step: PlanStep, fields: ReadonlySet<string> | undefined): PlanSte
   return { ...step, output_schema: { type: "object", required, properties } };
 }
 
-/** The step that a reference looks into, and the field of its answer. */
-function fieldIn(
-  [root, name, ...path]: Ref,
-  keys: ReadonlySet<string>,
-  assigned: ReadonlyMap<string, string>,
-): { key: string; field: string } | undefined {
-  const [first, second] = path;
-  const field = typeof first === "string" && WHOLE.has(first) ? second : first;
-  if (typeof name !== "string" || typeof field !== "string" || OWN.has(field)) return undefined;
+/** What is known of a plan's steps. */
+interface Known {
+  keys: ReadonlySet<string>;
+  assigned: ReadonlyMap<string, string>;
+  panels: ReadonlyMap<string, PlanPanel>;
+}
+
+/** The step that a reference looks into, and the field of its answer. Where every agent of a panel answers, a name stands before that. */
+function fieldIn([root, name, ...whole]: Ref, { keys, assigned, panels }: Known): { key: string; field: string } | undefined {
+  if (typeof name !== "string") return undefined;
   const key = (root !== "steps" ? assigned.get(name) : undefined) ?? (keys.has(name) ? name : undefined);
   const isStep = root === "steps" || root === "name" || (root === "vars" && assigned.has(name));
-  return key !== undefined && isStep ? { key, field } : undefined;
+  if (key === undefined || !isStep) return undefined;
+  const panel = panels.get(key);
+  const [first, second] = panel?.strategy === "all" ? whole.slice(1) : whole;
+  const field = typeof first === "string" && WHOLE.has(first) ? second : first;
+  if (typeof field !== "string" || OWN.has(field) || (panel && PANELS_OWN.has(field))) return undefined;
+  return { key, field };
 }

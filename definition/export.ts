@@ -1,6 +1,17 @@
 import type { Problem } from "../contract/errors.js";
 import type { Json, JsonObject } from "../contract/json.js";
-import type { Chosen, Condition, Plan, PlanCheck, PlanRetry, PlanStep, PlanWork, Ref, Value } from "../contract/plan.js";
+import type {
+  Chosen,
+  Condition,
+  Plan,
+  PlanCheck,
+  PlanPanel,
+  PlanRetry,
+  PlanStep,
+  PlanWork,
+  Ref,
+  Value,
+} from "../contract/plan.js";
 import { defined } from "./defined.js";
 import type { DialectReader } from "./dialect.js";
 import { below } from "./node.js";
@@ -116,13 +127,14 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const { provider, prompt, role, profile, skills, system_prompt, model, permission, max_turns, verify } = work;
+      const { provider, panel, prompt, role, profile, skills, system_prompt, model, permission, max_turns, verify } = work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
       const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
       const files = { role: chosen(role), profile: chosen(profile), skills };
       const checks = verify?.map((check) => checkOf(check, writing));
       return {
         type: "agent",
+        ...(panel && panelText(panel, chosen)),
         ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns, verify: checks }),
       };
     }
@@ -149,6 +161,16 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
     case "workflow":
       return { type: "workflow", workflow: work.workflow, input: jsonOf(work.input, writing) };
   }
+}
+
+function panelText(
+  { members, strategy, agree_on }: PlanPanel,
+  chosen: (text: Chosen | undefined) => Json | undefined,
+): JsonObject {
+  const providers = members.map(({ name, provider, role, model }) =>
+    defined({ name, provider, role: chosen(role), model: chosen(model) }),
+  );
+  return { mode: "parallel", providers, strategy, ...defined({ agree_on }) };
 }
 
 function checkOf(check: PlanCheck, writing: Writing): JsonObject {

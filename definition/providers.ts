@@ -5,6 +5,9 @@ import { didYouMean } from "./nearest.js";
 const READY: Readonly<Record<string, AgentName>> = { claude: "claude", "claude-code": "claude", codex: "codex" };
 const LATER = ["gemini", "grok"];
 
+/** Every name of an agent that can run steps. */
+export const PROVIDER_NAMES: readonly string[] = Object.keys(READY);
+
 /** Who runs a step that only names a role. */
 export const DEFAULT_PROVIDER: AgentName = "claude";
 

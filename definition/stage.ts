@@ -1,7 +1,9 @@
-import type { Condition, PlanStep, PlanWork } from "../contract/plan.js";
+import type { JsonObject } from "../contract/json.js";
+import type { Condition, PlanPanel, PlanStep, PlanWork } from "../contract/plan.js";
 import { defined } from "./defined.js";
 import type { Fields } from "./fields.js";
 import type { Mapping, Place } from "./node.js";
+import { panelOf, panelWork } from "./panel.js";
 import { RETRY_DEFAULTS } from "./retry-defaults.js";
 import { retryOf } from "./retry-field.js";
 import { defaultAnswer, defaultPrompt } from "./stage-prompt.js";
@@ -23,8 +25,6 @@ const OTHER_WORK = ["tool", "activity", "command", "message", "duration", "event
 
 /** What real files say and cannot be done yet, and what to write instead. */
 const TO_COME: Readonly<Record<string, string>> = {
-  providers: 'Name one "provider".',
-  parallel_strategy: "Leave it out.",
   min_iterations: 'To ask for a number of passes write "min_iters" in "loop".',
 };
 
@@ -46,16 +46,15 @@ export function emptyStage(at: Place): Mapping {
 /** One stage: a step of its name, done by an agent where it does not say otherwise. */
 export function stageOf(fields: Fields, stage: Stage): Draft {
   refuseWhatIsToCome(fields);
-  const hasPrompt = fields.has("prompt");
+  const asked = askedOf(fields, stage);
   const draft = draftOf(fields, {
     key: stage.name,
     name: fields.text("name", NAME),
-    work: workAt(fields, stage),
+    work: workAt(fields, stage, asked),
     retry: retryAt(fields),
   });
   const { step, otherwise } = draft;
-  const answer =
-    stage.stop && !hasPrompt && step.work.kind === "agent" ? defaultAnswer(stage.stages, stage.stop.condition) : undefined;
+  const answer = step.work.kind === "agent" ? asked : undefined;
   return {
     ...draft,
     at: stage.at,
@@ -64,16 +63,33 @@ export function stageOf(fields: Fields, stage: Stage): Draft {
   };
 }
 
-function workAt(fields: Fields, { name, stages, stop }: Stage): PlanWork {
+/** The schema of the answer that an agent without a prompt is asked for, whose answer ends the loop. */
+function askedOf(fields: Fields, { stages, stop }: Stage): JsonObject | undefined {
+  return stop && !fields.has("prompt") ? defaultAnswer(stages, stop.condition) : undefined;
+}
+
+function workAt(fields: Fields, { name, stages, stop }: Stage, asked: JsonObject | undefined): PlanWork {
+  const panel = panelOf(fields);
   const type = wordAt(fields, "type");
-  if ((type !== undefined && type !== "agent") || OTHER_WORK.some((key) => fields.has(key))) return workOf(fields);
+  if ((type !== undefined && type !== "agent") || OTHER_WORK.some((key) => fields.has(key))) {
+    if (panel) fields.problem("mode", '"mode: parallel" is for agents. Leave it out, or give the stage a prompt.');
+    return workOf(fields);
+  }
   const said = wordAt(fields, "role");
   const role = said?.includes("${") ? undefined : said; // a role that is chosen in the run is said to the agent by itself
   const prompt = fields.template("prompt") ?? defaultPrompt({ key: name, role, stages, stopWhen: stop?.text });
   const work = agentWork(fields, prompt);
+  if (panel) return panelWork(fields, work, agreeing(panel, asked));
   if (work.permission !== undefined) return work;
   const isOpen = work.role !== undefined || work.profile !== undefined; // their files may say it
   return isOpen ? { ...work, default_permission: STAGE_PERMISSION } : { ...work, permission: STAGE_PERMISSION };
+}
+
+/** Of an answer that ends the loop a majority agrees on what ends it, and need not use the same words besides. */
+function agreeing(panel: PlanPanel, asked: JsonObject | undefined): PlanPanel {
+  const { required } = asked ?? {};
+  if (panel.strategy !== "majority" || panel.agree_on || !Array.isArray(required)) return panel;
+  return { ...panel, agree_on: required.map(String) };
 }
 
 /** In seconds, doubled from try to try. */
@@ -101,12 +117,6 @@ function retryAt(fields: Fields): PlanStep["retry"] {
 }
 
 function refuseWhatIsToCome(fields: Fields): void {
-  if (fields.oneOf("mode", ["sequential", "parallel"]) === "parallel") {
-    fields.problem(
-      "mode",
-      'Stages with several agents ("mode: parallel") cannot be run yet. Write "sequential", or leave "mode" out.',
-    );
-  }
   for (const [key, instead] of Object.entries(TO_COME)) {
     if (fields.value(key)) fields.problem(key, `"${key}" cannot be used in a stage yet. ${instead}`);
   }

@@ -5,6 +5,7 @@ import { Plan, type PlanStep } from "../contract/plan.js";
 import { compile } from "./compile.js";
 import { toStages } from "./stages.js";
 
+const providers = ["claude-code", "codex"];
 const delivery = { id: "delivery", name: "Delivery", stages: ["plan", "code", "test", "check"] };
 
 describe("a stages definition", () => {
@@ -184,6 +185,63 @@ describe("a stage", () => {
   });
 });
 
+describe("a parallel stage", () => {
+  test("has a member for each provider, by its canonical name, and only reads", () => {
+    expect(stepOf(panel({ role: "critic" }), "plan").work).toMatchObject({
+      panel: {
+        members: [
+          { name: "claude", provider: "claude" },
+          { name: "codex", provider: "codex" },
+        ],
+        strategy: "all",
+      },
+      role: "critic",
+      permission: "plan",
+    });
+    expect(stepOf(panel({}), "plan").work).not.toHaveProperty("provider");
+  });
+
+  test("may say of each who it is, and how it is called", () => {
+    const { work } = stepOf(
+      panel({ providers: [{ role: "the critic" }, { provider: "claude", name: "b", model: "x" }] }),
+      "plan",
+    );
+
+    expect(work).toMatchObject({
+      panel: {
+        members: [
+          { name: "the-critic", role: "the critic" },
+          { name: "b", provider: "claude", model: "x" },
+        ],
+      },
+    });
+  });
+
+  test("is the same with `parallel_strategy`", () => {
+    expect(planOf(panel({ parallel_strategy: "race" }))).toEqual(planOf(panel({ strategy: "race" })));
+  });
+
+  test("that ends a loop by majority agrees on what ends it", () => {
+    const check = { mode: "parallel", providers, strategy: "majority" };
+    const ending = { ...delivery, check, loop: { max_iters: 2, stop_when: "$.done" } };
+
+    expect(stepOf(ending, "check")).toMatchObject({
+      work: { panel: { agree_on: ["done"] } },
+      output_schema: { required: ["done"] },
+    });
+    expect(stepOf({ ...ending, check: { ...check, agree_on: "summary" } }, "check")).toMatchObject({
+      work: { panel: { agree_on: ["summary"] } },
+    });
+  });
+
+  test("asks its agents for what later stages name of their answers", () => {
+    const all = { ...panel({}), code: { prompt: "Do ${plan.claude.steps} or ${plan.codex.data.steps}, as ${plan.codex.text}" } };
+    const one = { ...panel({ strategy: "race" }), code: { prompt: "Do ${plan.steps}, as ${plan.winner} says" } };
+
+    for (const definition of [all, one]) expect(stepOf(definition, "plan").output_schema).toMatchObject({ required: ["steps"] });
+  });
+});
+
 describe("a stages definition is refused", () => {
   test.each<[string, JsonObject, string, RegExp]>([
     ["with an id that is not safe in a URL", { ...delivery, id: "a b" }, "id", /URL/],
@@ -211,8 +269,28 @@ describe("a stages definition is refused", () => {
     ["with gemini", { ...delivery, plan: { provider: "gemini" } }, "plan.provider", /gemini.*yet.*claude/],
     ["with grok", { ...delivery, plan: { provider: "grok" } }, "plan.provider", /grok.*yet.*claude/],
     ["with an unknown provider", { ...delivery, plan: { provider: "cluade-code" } }, "plan.provider", /claude-code/],
-    ["with a parallel stage", { ...delivery, plan: { mode: "parallel" } }, "plan.mode", /mode.*yet/],
-    ["with several providers", { ...delivery, plan: { providers: [] } }, "plan.providers", /providers.*yet/],
+    ["with a parallel stage of nobody", { ...delivery, plan: { mode: "parallel" } }, "plan.mode", /needs "providers"/],
+    ["with several providers one after the other", { ...delivery, plan: { providers } }, "plan.providers", /"mode: parallel"/],
+    [
+      "with a single parallel provider",
+      { ...delivery, plan: { mode: "parallel", providers: ["codex"] } },
+      "plan.providers",
+      /2 to 10/,
+    ],
+    ["with two of one name", panel({ providers: ["codex", "codex"] }), "plan.providers[1]", /"codex".*"name"/],
+    ["with a parallel provider that is none", panel({ providers: ["claude", "clade"] }), "plan.providers[1]", /"claude"/],
+    ["with a parallel provider without a name", panel({ providers: ["claude", { model: "x" }] }), "plan.providers[1]", /"role"/],
+    ["with a provider besides the parallel ones", panel({ provider: "claude" }), "plan.provider", /"providers" says/],
+    [
+      "with parallel agents that may write",
+      panel({ permission: "acceptEdits" }),
+      "plan.permission",
+      /share one tree.*"acceptEdits"/,
+    ],
+    ["with a parallel command", panel({ command: "ls" }), "plan.mode", /is for agents/],
+    ["with an unknown strategy of providers", panel({ strategy: "vote" }), "plan.strategy", /all, race, majority/],
+    ["with fields to agree on in a race", panel({ strategy: "race", agree_on: "ok" }), "plan.agree_on", /"strategy: majority"/],
+    ["with a limit of turns that one of them does not know", panel({ max_turns: 3 }), "plan.max_turns", /Codex/],
     ["with a skill that no file has", { ...delivery, plan: { skills: ["../review"] } }, "plan.skills[0]", /URL/],
     ["with a profile that no file has", { ...delivery, plan: { profile: "a b" } }, "plan.profile", /URL/],
     ["with such a profile as its whole block", { ...delivery, plan: "a/b" }, "plan", /"profile".*URL/],
@@ -251,6 +329,14 @@ describe("a plan as stages definition", () => {
       },
     ],
     ["with retries", { ...delivery, code: { on_failure: "retry", retries: 4, retry_backoff: 2.5 } }],
+    [
+      "with several agents",
+      panel({
+        providers: ["codex", { name: "second", provider: "claude", model: "${vars.model}" }, { role: "critic" }],
+        strategy: "majority",
+        agree_on: ["ok", "risk"],
+      }),
+    ],
   ])("is the same plan again: %s", (_what, definition) => {
     const plan = planOf(definition);
     const written = toStages(plan);
@@ -274,6 +360,11 @@ describe("a plan as stages definition", () => {
   });
 });
 
+/** Its stage `plan` is parallel. */
+function panel(more: JsonObject): JsonObject {
+  return { ...delivery, plan: { mode: "parallel", providers, ...more } };
+}
+
 function planOf(definition: JsonObject): Plan {
   const result = compiled(stringify(definition));
   if (!result.ok) throw new Error(JSON.stringify(result.problems, null, 2));
@@ -293,6 +384,10 @@ function compiled(text: string) {
 /** The stage `plan` of a definition in which it alone is described. */
 function stage(config: JsonObject): PlanStep {
   return planOf({ ...delivery, stageConfigs: { plan: { prompt: "Plan.", ...config } } }).steps[0]!;
+}
+
+function stepOf(definition: JsonObject, key: string): PlanStep {
+  return planOf(definition).steps.find((step) => step.key === key)!;
 }
 
 function promptOf(plan: Plan, key: string): Json[] {

@@ -1,4 +1,4 @@
-import type { PlanCheck, PlanStep, Value } from "../contract/plan.js";
+import type { Chosen, PlanCheck, PlanPanel, PlanStep, Value } from "../contract/plan.js";
 
 /** All that a step renders. */
 export function valuesOf({ work, for_each, summary }: PlanStep): Value[] {
@@ -11,7 +11,9 @@ function valuesOfWork(work: PlanStep["work"]): (Value | undefined)[] {
       return [
         work.prompt,
         work.system_prompt,
-        ...[work.provider, work.role, work.profile, work.model].filter((each) => typeof each === "object"),
+        ...[work.provider, work.role, work.profile, work.model, ...(work.panel?.members ?? []).flatMap(chosenBy)].filter(
+          (each) => typeof each === "object",
+        ),
         ...(work.verify ?? []).map(valueOfCheck),
       ];
     case "shell":
@@ -28,6 +30,10 @@ function valuesOfWork(work: PlanStep["work"]): (Value | undefined)[] {
     case "workflow":
       return [work.input];
   }
+}
+
+function chosenBy({ role, model }: PlanPanel["members"][number]): (Chosen | undefined)[] {
+  return [role, model];
 }
 
 function valueOfCheck(check: PlanCheck): Value | undefined {

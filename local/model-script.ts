@@ -17,7 +17,7 @@ export type Move = (
  */
 export interface Rule {
   when: RegExp;
-  moves: readonly Move[] | ((exchange: Exchange) => readonly Move[]);
+  moves: readonly Move[] | ((exchange: Exchange, conversation: Conversation) => readonly Move[]);
 }
 
 const MARKER = /\[\[(\w+)(?: ([\s\S]*?))?\]\]/g;
@@ -32,7 +32,7 @@ const MARKER = /\[\[(\w+)(?: ([\s\S]*?))?\]\]/g;
  */
 export function nextMove(conversation: Conversation, rules: readonly Rule[]): Move {
   for (const exchange of conversation.exchanges.toReversed()) {
-    const moves = movesFor(exchange, rules);
+    const moves = movesFor(exchange, conversation, rules);
     if (moves.length === 0) continue;
     const answered = exchange.results.length + laterResults(conversation, exchange);
     return placed(moves[Math.min(answered, moves.length - 1)]!, conversation);
@@ -40,12 +40,12 @@ export function nextMove(conversation: Conversation, rules: readonly Rule[]): Mo
   return { say: "Understood. There is nothing to do." };
 }
 
-function movesFor(exchange: Exchange, rules: readonly Rule[]): readonly Move[] {
+function movesFor(exchange: Exchange, conversation: Conversation, rules: readonly Rule[]): readonly Move[] {
   const marked = markedMoves(exchange.prompt);
   if (marked.length > 0) return marked;
   const rule = rules.find(({ when }) => when.test(exchange.prompt));
   if (!rule) return [];
-  return typeof rule.moves === "function" ? rule.moves(exchange) : rule.moves;
+  return typeof rule.moves === "function" ? rule.moves(exchange, conversation) : rule.moves;
 }
 
 function laterResults(conversation: Conversation, exchange: Exchange): number {

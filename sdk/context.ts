@@ -5,6 +5,7 @@ import type { LogLevel } from "../contract/log.js";
 import type { RetryPolicy } from "../contract/retry.js";
 import type { Agent } from "./agents.js";
 import type { ActivityFunctions } from "./define-workflow.js";
+import type { PanelAnswer, PanelAnswers, PanelOptions } from "./panel.js";
 import type { Approval, ApproveOptions, ChildOptions, WaitForEventOptions } from "./waiting.js";
 
 /** What every step may be told. */
@@ -195,6 +196,16 @@ export interface WorkflowContext<Input = unknown, Activities extends ActivityFun
   agent(name: string, agent: Agent | Agent["provider"], prompt: string, options?: AgentOptions): Promise<AgentResult>;
   /** Another name for `agent`. */
   runCli(name: string, agent: Agent | Agent["provider"], prompt: string, options?: AgentOptions): Promise<AgentResult>;
+
+  /**
+   * Ask several agents the same at the same time. They share one tree, and only read. Gives all answers, by name; with the strategy
+   * `race` or `majority` one answer, with whose it is. Nothing of them is at work any more when it returns.
+   *
+   * @throws {StepFailed} `output` is `{ answers, failures }`, both by name: where all are needed the type of the first that failed;
+   *   `all_agents_failed` for a race without an answer; `no_majority`.
+   */
+  agents(name: string, prompt: string, options: PanelOptions & { strategy?: "all" }): Promise<PanelAnswers>;
+  agents(name: string, prompt: string, options: PanelOptions & { strategy: "race" | "majority" }): Promise<PanelAnswer>;
 
   /**
    * Run a command by bash in the run's tree. Fails its step when it exits with another code than 0, unless

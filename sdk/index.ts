@@ -18,5 +18,6 @@ export {
   type WorkflowConfig,
   type WorkflowDefinition,
 } from "./define-workflow.js";
+export type * from "./panel.js";
 export { StepFailed } from "./step-failed.js";
 export type * from "./waiting.js";

@@ -30,13 +30,9 @@ export function agentStep(
   checks: readonly Check[] | StepFailed = checksOf(key, verify),
 ): Promise<AgentResult> {
   const { role, profile, skills, permission, defaultPermission, ...others } = options;
-  const { model, systemPrompt, maxTurns, env, schema, session, ...rest } = others;
+  const { model, systemPrompt, maxTurns, env, schema, session, stopped, ...rest } = others;
   const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
-  if (provider !== undefined && !isAgentName(provider)) {
-    const known = Object.keys(AGENTS).map((name) => `"${name}"`);
-    const message = `The agent "${provider}" cannot be run here; ${known.join(" and ")} can.`;
-    return Promise.reject(new StepFailed(key, "provider_unavailable", message));
-  }
+  if (provider !== undefined && !isAgentName(provider)) return Promise.reject(unavailable(key, provider));
   if (checks instanceof StepFailed) return Promise.reject(checks);
   const declared = checks.length > 0 ? { verify: [...checks] } : {};
   const files = { role, profile, skills, permission, defaultPermission };
@@ -44,7 +40,7 @@ export function agentStep(
   const input = { ...defined({ provider }), prompt, ...said, ...declared };
   const who = provider ?? role ?? DEFAULT_PROVIDER;
   const shown = { ...input } as JsonObject; // options are JSON by their types
-  return engine.step({ kind: "agent", key, options: rest, input: shown }, (place) =>
+  return engine.step({ kind: "agent", key, options: rest, input: shown, ...defined({ stopped }) }, (place) =>
     agentRounds(engine, place, (before, spent) =>
       onTree(
         engine,
@@ -60,4 +56,10 @@ export function agentStep(
 /** What is left of the step's time limit. */
 function left({ timeout }: DoOptions, spent: number): DoOptions {
   return timeout ? { timeout: Math.max(1, timeout - spent) } : {};
+}
+
+/** The failure of a step whose agent cannot be run. */
+export function unavailable(key: string, provider: string): StepFailed {
+  const known = Object.keys(AGENTS).map((name) => `"${name}"`);
+  return new StepFailed(key, "provider_unavailable", `The agent "${provider}" cannot be run here; ${known.join(" and ")} can.`);
 }

@@ -10,6 +10,8 @@ export interface DoOptions extends StepOptions {
   outputSchema?: JsonObject;
   /** What the step's bar says on Temporal's page after its key, instead of what it does. */
   summary?: string;
+  /** Why it was stopped, when that was not with its run. */
+  stopped?: () => string | undefined;
 }
 
 /** What an activity's bar says on Temporal's page: the step it works for, and on what. */

@@ -27,6 +27,7 @@ import { gitContext } from "./context-git.js";
 import { waitingContext } from "./context-waiting.js";
 import type { Engine } from "./engine.js";
 import { nap } from "./nap.js";
+import { askPanel } from "./panel.js";
 import { activitiesFor } from "./proxies.js";
 import { shellStep } from "./shell-step.js";
 import { timed, within } from "./timed.js";
@@ -151,6 +152,7 @@ export function createContext(engine: Engine): AnyContext {
     run,
     step,
     agent,
+    agents: ((name, prompt, options) => askPanel(engine, name, prompt, options)) as AnyContext["agents"], // by its strategy
     runCli: (name, chosen, prompt, options) => agent(name, chosen, prompt, options),
     shell,
     exec: (command, options) => shell(command, typeof options === "string" ? { cwd: options } : options),

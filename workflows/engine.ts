@@ -34,6 +34,10 @@ export interface StepPlan {
   waiting?: ((step: StepRef) => WaitingFor | undefined) | undefined;
   /** What is done has a time limit of its own: it does not count for the run's. */
   apart?: boolean;
+  /** Steps of their own do all of it: while they wait, it does, too. */
+  gathers?: boolean;
+  /** Why it was stopped, when that was not with its run. */
+  stopped?: () => string | undefined;
 }
 
 /** Where code stands: inside a step, on one of its tries. */
@@ -269,11 +273,16 @@ export class Engine {
         if (failure.detail) tellLost(this.narrator, place, failure.detail);
         number = place.attempt + place.lost;
         if (isCancellation(thrown)) {
-          this.fail(place, "cancelled", { error: { type: "cancelled", message: "The run was stopped." } }, begun);
+          const message = plan.stopped?.() ?? "The run was stopped.";
+          this.fail(place, "cancelled", { error: { type: "cancelled", message } }, begun);
           throw thrown;
         }
         if (tried >= tries || !isRetryable(policy, failure.error.type)) throw this.fail(place, "failed", failure, begun);
-        await this.backOff(place, failure, begun, retryDelay(policy, tried));
+        await this.backOff(place, failure, begun, retryDelay(policy, tried)).catch((stop: unknown) => {
+          const message = isCancellation(stop) ? plan.stopped?.() : undefined;
+          if (message !== undefined) this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
+          throw stop; // the end of a run settles its steps
+        });
       } finally {
         done();
       }
@@ -281,6 +290,7 @@ export class Engine {
   }
 
   private begin(step: StepRef, plan: StepPlan): () => void {
+    if (plan.gathers) return () => {};
     const waiting_for = plan.waiting?.(step);
     if (!waiting_for) return this.life.busy(plan);
     this.narrator.tell({ type: "step.waiting", step_id: step.id, waiting_for });

@@ -1,12 +1,13 @@
 import type { AgentName } from "../contract/agent-provider.js";
-import type { Json } from "../contract/json.js";
-import type { Chosen, PlanStep, Value } from "../contract/plan.js";
+import type { Json, JsonObject } from "../contract/json.js";
+import type { Chosen, PlanPanel, PlanStep, Value } from "../contract/plan.js";
 import { ConditionError, meets } from "../definition/meets.js";
 import { providerOf } from "../definition/providers.js";
 import { asText, RenderError, render } from "../definition/render.js";
 import { renderCommand } from "../definition/render-command.js";
 import type { Scope } from "../definition/scope.js";
 import type { AgentResult } from "../sdk/context.js";
+import type { PanelAnswer, PanelAnswers } from "../sdk/panel.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { activityStep } from "./activity-step.js";
 import { agentStep } from "./agent-step.js";
@@ -16,6 +17,7 @@ import { renderChecks } from "./checks.js";
 import { child } from "./child.js";
 import type { Engine, StepPlan } from "./engine.js";
 import { nap } from "./nap.js";
+import { type Panel, panelStep } from "./panel.js";
 import { shellStep } from "./shell-step.js";
 import { timed } from "./timed.js";
 import { toolStep } from "./tool-step.js";
@@ -80,6 +82,10 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
       const prompt = text(work.prompt);
       const provider = providerFor(chosen(work.provider));
       const checks = renderChecks(work.verify, scope);
+      if (work.panel) {
+        const panel = panelFor(work.panel, chosen);
+        return async () => panelAnswered(panel, await panelStep(engine, key, panel, prompt, all, checks));
+      }
       return async () => answered(await agentStep(engine, key, provider, prompt, all, checks));
     }
     case "tool": {
@@ -129,6 +135,14 @@ function providerFor(name: string | undefined): AgentName | undefined {
   return found.provider;
 }
 
+function panelFor({ members, strategy, agree_on }: PlanPanel, chosen: (what: Chosen | undefined) => string | undefined): Panel {
+  const all = members.map(({ name, provider, role, model }) => ({
+    name,
+    ...defined({ provider, role: chosen(role), model: chosen(model) }),
+  }));
+  return { members: all, strategy, agreeOn: agree_on };
+}
+
 /** @throws {RenderError} `unfit_value` when what is chosen is no text. */
 function choose(chosen: Chosen, scope: Scope): string {
   const text = typeof chosen === "string" ? chosen : render(chosen, scope);
@@ -145,6 +159,15 @@ function answered({ data, text, sessionId, filesChanged, instructionFiles: files
   const instructionFiles = files?.map((file) => ({ ...file }));
   const more = { ...(data === undefined ? {} : { data: said }), ...(instructionFiles && { instructionFiles }) };
   return { result: said, text, ...more, sessionId, filesChanged, ...defined({ verified }) };
+}
+
+/** Each agent's answer by its name, where all are needed; else the one there is, as a single agent's. */
+function panelAnswered({ strategy }: Panel, result: PanelAnswers | PanelAnswer): Json {
+  if (strategy !== "all") {
+    const { winner, agreed, ...answer } = result as PanelAnswer; // by its strategy
+    return { ...(answered(answer) as JsonObject), winner, agreed };
+  }
+  return Object.fromEntries(Object.entries(result as PanelAnswers).map(([name, answer]) => [name, answered(answer)]));
 }
 
 function notBegun({ key, work }: PlanStep, options: DoOptions): StepPlan {

@@ -87,7 +87,7 @@ test("ajv takes the files of the package as they are", () => {
 
 /** Problems that no schema can see: what one part says of another, and what lies within texts. */
 const BEYOND_SHAPE =
-  /no step|lists no|Unknown key "(plan|code|check|review)"|Duplicate|listed twice|refers to|names nothing|no reference|not closed|cannot be read|begins references|no valid JSON schema|must not be|names a role already|does not list|described here|means something else|is called|a duration|"duration"|milliseconds|Cycle|depends on|No step|There is no|needs "retries"/;
+  /no step|lists no|Unknown key "(plan|code|check|review|vote)"|Duplicate|listed twice|refers to|names nothing|no reference|not closed|cannot be read|begins references|no valid JSON schema|must not be|names a role already|does not list|described here|means something else|is called|are called|has to agree|a duration|"duration"|milliseconds|Cycle|depends on|No step|There is no|needs "retries"/;
 
 /** In each dialect a definition that says everything that its schema has. */
 const full: Record<string, JsonObject> = {
@@ -156,13 +156,20 @@ config: { timeout: 300000, maxRetries: 1, checkpointInterval: 60000, parallelism
 dialect: stages
 id: delivery
 name: Delivery
-stages: [plan, code, check, review]
+stages: [plan, code, check, review, vote]
 loop: { max_iters: 3, min_iters: 2, fallback_next_stage: code, stop_when: $.done }
 stageConfigs:
   plan: { name: Plan it, provider: claude-code, role: planner, profile: strict, skills: [review], mode: sequential, prompt: "\${vars.issue}", permission: plan }
   code: { on_failure: retry, retries: 2, retry_backoff: 1.5, timeout: 1 hour, assign: change, verify: [{ file_exists: "\${vars.issue}.md" }] }
 check: { command: npm test, retry: { maxAttempts: 2 }, if: "\${plan.text}", else: { prompt: Check it. } }
 review: strict
+vote:
+  mode: parallel
+  providers: [claude-code, { name: second, provider: codex, role: critic, model: x }, { role: tester }]
+  strategy: majority
+  agree_on: [done, why]
+  permission: plan
+  prompt: Is it done?
 finally:
   - { key: end, command: echo over }
 `),

@@ -1,5 +1,7 @@
-import { either, having, line, list, map, ref, type Schema, text, whole, word } from "./parts.js";
-import { AGENT, stepDefinitions } from "./step.js";
+import { LEAST_MEMBERS, MOST_MEMBERS, PANEL_STRATEGIES } from "../../contract/panel.js";
+import { PROVIDER_NAMES } from "../providers.js";
+import { either, having, line, list, map, onlyOne, ref, refs, type Schema, text, whole, word } from "./parts.js";
+import { AGENT, type Kind, stepDefinitions } from "./step.js";
 import { KEY, schema, TOP_RULES, topProperties, URL_SAFE } from "./top.js";
 
 const { $schema, dialect, ...top } = topProperties("stages");
@@ -38,7 +40,7 @@ const stageConfigs: Schema = {
 
 const own: Schema = {
   name: line("How people see it; left out: its key."),
-  mode: word("Several agents for a stage cannot be run yet.", ["sequential"], "sequential"),
+  mode: word("One agent does the stage, or what else it does.", ["sequential"], "sequential"),
   retries: whole("Tries after the first; left out: 2 with on_failure retry, else none.", 0, 10),
   retry_backoff: {
     type: "number",
@@ -47,6 +49,49 @@ const own: Schema = {
     default: 1,
     description: "Seconds before the second try, doubled from try to try.",
   },
+};
+
+const STRATEGY = word(
+  "What becomes of their answers. all: each is needed; race: the first, and the others are stopped; majority: the one that more than half give.",
+  PANEL_STRATEGIES,
+  "all",
+);
+
+/** One of the agents that are asked at the same time. */
+const MEMBER = map(
+  "An agent, with what is said of it alone.",
+  {
+    name: text("By which its step and its answer are found; left out: as its provider is called, else its role.", KEY),
+    provider: word("Who it is; left out: as its role's file says.", PROVIDER_NAMES),
+    ...refs("role", "model"),
+  },
+  { anyOf: [having("provider"), having("role")] },
+);
+
+const { agent: _, provider: __, ...ofEach } = AGENT.properties;
+
+/** A stage that several agents do. */
+const PANEL: Kind = {
+  title: "A stage of several agents",
+  types: ["agent"],
+  properties: {
+    ...ofEach,
+    permission: word("They share one tree, and only read.", ["plan"], "plan"),
+    mode: word("Several agents are asked the same at the same time.", ["parallel"]),
+    providers: list("The agents.", either("An agent.", word("Its name.", PROVIDER_NAMES), MEMBER), {
+      minItems: LEAST_MEMBERS,
+      maxItems: MOST_MEMBERS,
+    }),
+    strategy: STRATEGY,
+    parallel_strategy: STRATEGY,
+    agree_on: either(
+      "Fields of the answer by which a majority is found; left out: the whole answer.",
+      text("A field.", KEY),
+      list("Fields.", text("A field.", KEY), { minItems: 1 }),
+    ),
+  },
+  required: ["mode", "providers"],
+  allOf: onlyOne("strategy", "parallel_strategy"),
 };
 
 const words = { reference: "\\$\\{[^}]*\\}", otherWithout: ["retry"] };
@@ -59,7 +104,7 @@ const stageDefinitions = stepDefinitions({
     ["retry", "retries"],
     ["retry", "retry_backoff"],
   ],
-  kinds: { agent: { ...AGENT, title: "A stage of an agent", required: [] } },
+  kinds: { agent: { ...AGENT, title: "A stage of an agent", required: [] }, panel: PANEL },
 });
 
 /** Of definitions in the dialect stages. */
