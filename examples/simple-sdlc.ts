@@ -1,7 +1,7 @@
 import { claude, defineWorkflow } from "longhaul";
 import { z } from "zod";
 
-/** From a specification in the repository to a pull request whose tests pass. */
+/** From a specification in the repository to a pull request whose tests pass. Claude plans, Codex builds. */
 export default defineWorkflow({
   name: "simple-sdlc",
   description: "Plan, build and test what a specification asks for, and open a pull request",
@@ -12,11 +12,12 @@ export default defineWorkflow({
     specFile: z.string().describe("The specification, relative to the project"),
     branch: z.string().optional().describe("Left out: named after the specification"),
     testCommand: z.string().default("npm test"),
+    coder: z.enum(["codex", "claude"]).default("codex").describe("Who implements the plan"),
     maxFixes: z.int().min(0).max(10).default(3).describe("How often the agent may try to mend failing tests"),
   }),
 
   async execute(ctx) {
-    const { specFile, testCommand, maxFixes } = ctx.input;
+    const { specFile, testCommand, coder, maxFixes } = ctx.input;
 
     const spec = await ctx.run(
       "load-spec",
@@ -45,7 +46,7 @@ export default defineWorkflow({
 
     const built = await ctx.runCli(
       "implement",
-      claude,
+      coder,
       `Implement this specification.\n\n${spec}\n\nFollow this plan:\n\n${plan.text}`,
       { permission: "acceptEdits", phase: "implement" },
     );
@@ -67,7 +68,7 @@ export default defineWorkflow({
     for (let fixes = 0; !tests.passed; fixes++) {
       if (fixes === maxFixes) throw new Error(`The tests still fail after ${maxFixes} fixes; see test-results.txt.`);
       await ctx.comment(`The tests fail; fix ${fixes + 1} of at most ${maxFixes}.`);
-      await ctx.runCli("fix", claude, `The tests fail. Mend the code, not the tests.\n\n${tests.content}`, {
+      await ctx.runCli("fix", coder, `The tests fail. Mend the code, not the tests.\n\n${tests.content}`, {
         permission: "acceptEdits",
         session: ctx.get<string>("session") ?? built.sessionId,
       });

@@ -26,7 +26,7 @@ const HELP = `npm run demo [-- --keep] [-- --live]
 
 Starts Longhaul with a home, ports and servers of its own, makes a small git repository, and has the workflow
 simple-sdlc build a feature in it: plan, code, failing tests, a fix, passing tests, a pull request.
-Claude Code is real; without --live its model is a script, so that no credentials are needed.
+Claude Code is real, and does what is Codex's by default; without --live its model is a script, so that no credentials are needed.
 
   --keep   leave everything running until Ctrl-C
   --live   use the real model, with the credentials of your environment
@@ -137,7 +137,11 @@ async function useModel(live: boolean, undo: Undo, say: (text: string) => void):
 async function deliver(client: LonghaulClient, { path, specFile }: DemoProject, signal: AbortSignal): Promise<WholeRun> {
   const { id: project_id } = await client.post("/api/projects", Project, { path, name: "slugs" });
   await noticed(client, project_id, signal);
-  const started = await client.post("/api/runs", WholeRun, { workflow: WORKFLOW, project_id, input: { specFile } });
+  const started = await client.post("/api/runs", WholeRun, {
+    workflow: WORKFLOW,
+    project_id,
+    input: { specFile, coder: "claude" },
+  });
   console.log(`Run ${started.id} of ${WORKFLOW}\n`);
   return watchRun(client, started.id, { print: console.log, signal, fromBegin: true });
 }

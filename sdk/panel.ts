@@ -5,11 +5,11 @@ import type { AgentOptions, AgentResult } from "./context.js";
 /** One of several agents that are asked the same. What is said here beats what is said for all. */
 export interface PanelMember {
   /** Left out: as the file of its role says, else claude. */
-  provider?: Agent["provider"];
+  provider?: Agent["provider"] | undefined;
   /** By which its answer and its step, `<name of the panel>.<name>`, are found. @default its provider's, else its role */
-  name?: string;
-  role?: string;
-  model?: string;
+  name?: string | undefined;
+  role?: string | undefined;
+  model?: string | undefined;
 }
 
 export interface PanelOptions extends Omit<AgentOptions, "session" | "permission"> {

@@ -1,7 +1,8 @@
-// The shipped examples of all dialects but tools, whose runs are in test/tool-workflows.test.ts; simple-sdlc is the demo.
+// The shipped examples of all dialects but tools, whose runs are in test/tool-workflows.test.ts; simple-sdlc with Claude alone is the demo.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { JsonObject } from "../contract/json.js";
 import type { Rule } from "../local/model-script.js";
 import { packageRoot } from "../package-root.js";
 import { answer, type ExampleProject, exampleProject, stepsOf } from "./support/example-project.js";
@@ -11,6 +12,34 @@ const write = (name: string, content: string) => ({ tool: "Write", input: { file
 const done = { say: "Done." };
 
 const RULES: Rule[] = [
+  { when: /^Write a short plan for this specification[\s\S]*# A trumpet/, moves: [{ say: "Write horn.txt, loud." }] },
+  {
+    when: /^Implement this specification\.[\s\S]*# A trumpet[\s\S]*horn\.txt, loud/,
+    moves: [write("horn.txt", "quiet\n"), done],
+  },
+  { when: /^The tests fail\. Mend the code/, moves: [write("horn.txt", "toot\n"), done] },
+  { when: /^Do this task:\s+A whistle/, moves: [write("horn.txt", "quiet\n"), done] },
+  { when: /^A colleague has reviewed it\.[\s\S]*It is quiet/, moves: [write("horn.txt", "toot\n"), done] },
+  {
+    when: /^Review the uncommitted changes[\s\S]*Do they do the task[\s\S]*A whistle/,
+    moves: ({ results: [seen] }) => [
+      { tool: "Bash", input: { command: "cat horn.txt", description: "Looks at the horn" } },
+      answer(seen?.text.includes("toot") ? { approved: true, comments: [] } : { approved: false, comments: ["It is quiet."] }),
+    ],
+  },
+  {
+    when: /^Answer a question about this repository[\s\S]*a horn\?/,
+    moves: (_, { model }) => [
+      answer(model === "doubter" ? { choice: "no", reason: "Too small." } : { choice: "yes", reason: model }),
+    ],
+  },
+  { when: /the stage "code" of this delivery[\s\S]*A gong/, moves: [write("horn.txt", "toot\n"), done] },
+  {
+    when: /the stage "check" of this delivery[\s\S]*A gong/,
+    moves: (_, { system }) => [
+      answer(system.includes("as the security specialist") ? { done: false, summary: "Loud." } : { done: true }),
+    ],
+  },
   { when: /^Implement this, with tests:\s+A horn/, moves: [write("horn.txt", "toot\n"), done] },
   { when: /^Write a test that fails because of this bug/, moves: [write("check.sh", "grep -q toot horn.txt\n"), done] },
   { when: /^Now fix the bug\./, moves: [write("horn.txt", "toot\n"), done] },
@@ -45,8 +74,7 @@ beforeAll(async () => {
 });
 
 const text = (path: string) => readFileSync(join(packageRoot, "examples", path), "utf8");
-const runCode = async (file: string, input: Record<string, string | number | string[]>) =>
-  (await project.stack.start(text(file), { input })).finished(90_000);
+const runCode = async (file: string, input: JsonObject) => (await project.stack.start(text(file), { input })).finished(90_000);
 const runPlan = async (file: string, input: object) =>
   project.finished(await project.begin(text(file), input, { file: file.split("/").at(-1) }));
 const remote = (...args: string[]) => git(git(project.stack.project, "remote", "get-url", "origin"), ...args);
@@ -116,6 +144,60 @@ describe("in TypeScript", { timeout: 120_000 }, () => {
     expect(stepsOf(row)).toEqual(
       ["research-codebase", "create-spec", "implement", "run-tests", "build"].map((key) => `${key} completed`),
     );
+  });
+});
+
+describe.skipIf(!process.env.LONGHAUL_CODEX_BIN)("with agents of two makers", { timeout: 120_000 }, () => {
+  test("simple-sdlc.ts has Claude plan, Codex build and mend, and opens a pull request", async () => {
+    project.commit({ "trumpet.md": "# A trumpet\n\nLoud.\n" });
+    const row = await runCode("simple-sdlc.ts", { specFile: "trumpet.md" });
+
+    expect(row).toMatchObject({ status: "completed", error: null, output: { branch: "feature/a-trumpet", testsPassed: true } });
+    expect(row.steps.map(({ step_id, session }) => [step_id, session?.agent])).toEqual([
+      ["load-spec", undefined],
+      ["setup-branch", undefined],
+      ["generate-plan", "claude"],
+      ["implement", "codex"],
+      ["run-tests", undefined],
+      ["fix", "codex"],
+      ["run-tests", undefined],
+      ["create-pr", undefined],
+    ]);
+    expect(remote("show", "feature/a-trumpet:horn.txt")).toBe("toot");
+    expect(project.github.pulls()).toContainEqual(expect.objectContaining({ head: "feature/a-trumpet", title: "A trumpet" }));
+  });
+
+  test("review-until-approved.ts goes back to who wrote it until the other approves", async () => {
+    const row = await runCode("review-until-approved.ts", { task: "A whistle", branch: "whistle" });
+
+    expect(row).toMatchObject({ status: "completed", error: null, output: { branch: "whistle", rounds: 2 } });
+    expect(row.steps.map(({ step_id, session }) => [step_id, session?.agent])).toEqual([
+      ["branch", undefined],
+      ...["write", "review", "write", "review"].map((key) => [key, key === "write" ? "claude" : "codex"]),
+      ["commit", undefined],
+    ]);
+    expect(git(project.stack.project, "show", "whistle:horn.txt")).toBe("toot");
+  });
+
+  test("review-until-approved.ts fails when it is not approved in its rounds", async () => {
+    const row = await runCode("review-until-approved.ts", { task: "A whistle", branch: "whistle-2", rounds: 1 });
+
+    expect(row).toMatchObject({ status: "failed", error_message: expect.stringContaining("Not approved after 1 rounds") });
+  });
+
+  test("ask-three.ts answers what most agents choose", async () => {
+    const agents = ["claude", "codex", { provider: "claude", name: "doubter", model: "doubter" }];
+    const row = await runCode("ask-three.ts", { question: "Is this a horn?", agents });
+
+    expect(row).toMatchObject({ status: "completed", error: null, output: { choice: "yes" } });
+    expect((row.output as { agreed: string[] }).agreed.toSorted()).toEqual(["claude", "codex"]);
+  });
+
+  test("second-opinions.workflow.yml is done when most of its agents say so", async () => {
+    const row = await runPlan("stages/second-opinions.workflow.yml", { task: "A gong" });
+
+    expect(row).toMatchObject({ status: "completed", error: null, output: { end_reason: "stop_when", iterations: 1 } });
+    expect(row.steps.find(({ step_id }) => step_id === "check")?.output).toMatchObject({ data: { done: true } });
   });
 });
 

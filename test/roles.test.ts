@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { listComments } from "../db/comments.js";
 import { listLogLines } from "../db/log-lines.js";
 import type { ModelServer } from "../local/model-server.js";
 import { type Longhaul, longhaul, type RunRow, type StartOptions } from "./support/longhaul.js";
@@ -62,11 +63,20 @@ check: { role: tester, profile: free, skills: [terse], model: claude-of-step-1, 
     expect(systemOf("By ctx.step.")).toContain("Ask nobody.");
   });
 
-  test("in a role without a file is told the word, and its log has a warning", async () => {
-    const row = await ended("name: word\nsteps: [{ key: look, agent: security, prompt: '[[say By the word.]]' }]");
+  test("in a role without a file is told the word by the default agent, with a warning on the run and in the step's log", async () => {
+    const row = await ended(`
+name: word
+steps:
+  - { key: look, agent: security, prompt: "[[say By the word.]]" }
+  - { key: again, agent: security, prompt: "[[status 400]]", dependencies: [look], optional: true }
+  - { key: known, agent: tester, prompt: "[[say By the file.]]", dependencies: [again] }`);
 
     expect(row.steps[0]).toMatchObject({ input: { role: "security" }, output: { text: "By the word." } });
+    expect(row.steps[0]?.session?.agent).toBe("claude");
     expect(systemOf("By the word.")).toContain("You work as the security specialist");
+    expect((await listComments(stack.db, row.id, { limit: 100 })).items).toMatchObject([
+      { step_id: row.steps[0]?.id, text: 'The role "security" has no file in .agent/agents: claude was told the word alone.' },
+    ]);
     await expect.poll(() => warningsOf(row)).toContainEqual(expect.stringContaining("no file .agent/agents/security.md"));
   });
 

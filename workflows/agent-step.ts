@@ -8,7 +8,8 @@ import { StepFailed } from "../sdk/step-failed.js";
 import { agentRounds } from "./agent-rounds.js";
 import { type DoOptions, defined, onTree } from "./call.js";
 import { checksOf } from "./checks.js";
-import type { Engine } from "./engine.js";
+import type { Engine, Place } from "./engine.js";
+import { noticingRole } from "./role-notice.js";
 
 export interface AgentStepOptions extends AgentOptions, DoOptions {
   /** Where neither `permission` nor a file of the role or the profile says one. @default "default" */
@@ -40,7 +41,7 @@ export function agentStep(
   const input = { ...defined({ provider }), prompt, ...said, ...declared };
   const who = provider ?? role ?? DEFAULT_PROVIDER;
   const shown = { ...input } as JsonObject; // options are JSON by their types
-  return engine.step({ kind: "agent", key, options: rest, input: shown, ...defined({ stopped }) }, (place) =>
+  const work = (place: Place) =>
     agentRounds(engine, place, (before, spent) =>
       onTree(
         engine,
@@ -49,8 +50,9 @@ export function agentStep(
         place.step.key === key ? who : `${key} (${who})`,
         (activities, call) => activities.agent(call({ name: key, ...input, ...defined({ env, before }) })),
       ),
-    ),
-  );
+    );
+  const plan = { kind: "agent" as const, key, options: rest, input: shown, ...defined({ stopped }) };
+  return engine.step(plan, noticingRole(engine, { role, who: provider ?? DEFAULT_PROVIDER }, work));
 }
 
 /** What is left of the step's time limit. */

@@ -62,6 +62,8 @@ export class Engine {
   readonly approvals: Approvals;
   readonly mailbox: Mailbox;
   readonly children = new Children();
+  /** What people were told once about the run, and need not be told again. */
+  readonly noticed = new Set<string>();
   /** Why the run does not go on in a further execution, although this one has become long. */
   heldBack: string | undefined;
   private readonly numbering: Numbering;
