@@ -1,3 +1,5 @@
+import type { SessionChoice } from "./agent-session.js";
+
 /** What a coding agent can do of what a step may ask for, and how it answers. */
 export interface AgentAbilities {
   /** Its name, as people know it. */
@@ -11,6 +13,8 @@ export interface AgentAbilities {
   systemPrompt: boolean;
   /** Who chooses the session's id: `caller`, before it begins; `agent`, which tells it first of all. */
   sessionId: "caller" | "agent";
+  /** Whether it can go on with a copy of a session, which stays as it is. */
+  fork: boolean;
   /** Whether it lists what it was not allowed to do. */
   denials: boolean;
 }
@@ -24,6 +28,7 @@ export const AGENTS = {
     maxTurns: true,
     systemPrompt: true,
     sessionId: "caller",
+    fork: true,
     denials: true,
   },
   codex: {
@@ -33,6 +38,7 @@ export const AGENTS = {
     maxTurns: false,
     systemPrompt: true,
     sessionId: "agent",
+    fork: true,
     denials: false,
   },
 } as const satisfies Record<string, AgentAbilities>;
@@ -48,21 +54,25 @@ export function isAgentName(name: string): name is AgentName {
 export interface AgentWishes {
   maxTurns?: number | undefined;
   systemPrompt?: unknown;
+  session?: SessionChoice | undefined;
 }
 
 /** A sentence for a wish that the agent cannot meet, with the way out; null when it can do all of it. */
 export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | null {
-  const { title, maxTurns, systemPrompt }: AgentAbilities = AGENTS[name];
+  const { title, maxTurns, systemPrompt, fork }: AgentAbilities = AGENTS[name];
   if (wishes.maxTurns !== undefined && !maxTurns) {
     return `${title} cannot be ended after a number of turns. Leave the limit of turns out and give the step a timeout, or use ${ableTo("maxTurns")}.`;
   }
   if (wishes.systemPrompt !== undefined && !systemPrompt) {
     return `${title} takes no system prompt. Say it in the prompt, or use ${ableTo("systemPrompt")}.`;
   }
+  if (typeof wishes.session === "object" && !fork) {
+    return `${title} cannot go on with a copy of a session. Go on with the session itself, or use ${ableTo("fork")}.`;
+  }
   return null;
 }
 
-function ableTo(ability: "maxTurns" | "systemPrompt"): string {
+function ableTo(ability: "maxTurns" | "systemPrompt" | "fork"): string {
   return Object.entries(AGENTS)
     .flatMap(([name, abilities]) => (abilities[ability] ? [`"${name}"`] : []))
     .join(" or ");

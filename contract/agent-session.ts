@@ -1,4 +1,9 @@
+import { z } from "zod";
 import type { Json } from "./json.js";
+
+/** Which conversation a step goes on with, by an earlier answer's `sessionId`; or `fork`: with a copy of it, and it stays as it is. */
+export const SessionChoice = z.union([z.string().min(1), z.strictObject({ fork: z.string().min(1) })]);
+export type SessionChoice = z.infer<typeof SessionChoice>;
 
 /** A conversation with an agent, as its row is told. Paths are relative to the project. */
 export interface AgentSessionRow {

@@ -1,3 +1,4 @@
+import type { AgentSessionRow } from "./agent-session.js";
 import type { ArtifactRow } from "./artifact.js";
 import type { CommentRow } from "./fact.js";
 import type { Json } from "./json.js";
@@ -11,6 +12,7 @@ export const SIGNAL = {
   artifact: "longhaul.artifact",
   attach: "longhaul.attach",
   event: "longhaul.event",
+  session: "longhaul.session",
 } as const;
 
 /** Names of our updates: requests that the run itself decides about. Reserved as well. */
@@ -56,6 +58,12 @@ export interface AnswerMessage extends Omit<Request, "reason" | "mode"> {
 export interface EventMessage extends Omit<Request, "reason" | "mode"> {
   name: string;
   payload: Json;
+}
+
+/** An agent's session has begun: told by its activity while that is under way. */
+export interface SessionMessage {
+  at: string;
+  session: AgentSessionRow;
 }
 
 /** Key of the object that a payload without our signature decodes to. */

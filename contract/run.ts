@@ -3,6 +3,7 @@ import { Id } from "./id.js";
 import { Json } from "./json.js";
 import { Step, StepBrief } from "./step.js";
 import { Time } from "./time.js";
+import { Usage } from "./usage.js";
 
 export const RunStatus = z.enum(["pending", "running", "paused", "waiting", "completed", "failed", "cancelled", "timed_out"]);
 export type RunStatus = z.infer<typeof RunStatus>;
@@ -64,6 +65,8 @@ export const Run = z.object({
   priority: z.int().nullable(),
   parent_run_id: z.string().nullable(),
   resume_count: z.int(),
+  /** Of all its steps together; null when no agent has told any. */
+  usage: Usage.nullable(),
   started_at: Time.nullable(),
   completed_at: Time.nullable(),
   paused_at: Time.nullable(),

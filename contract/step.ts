@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Id } from "./id.js";
 import { Json } from "./json.js";
 import { Time } from "./time.js";
+import { Usage } from "./usage.js";
 
 export const StepStatus = z.enum(["pending", "running", "retrying", "waiting", "completed", "failed", "skipped", "cancelled"]);
 export type StepStatus = z.infer<typeof StepStatus>;
@@ -64,6 +65,8 @@ export const Step = StepBrief.extend({
   agent_session_id: z.string().nullable(),
   session: SessionSummary.nullable(),
   sessions: z.array(SessionSummary),
+  /** Of all its sessions; null when no agent has told any. */
+  usage: Usage.nullable(),
   started_at: Time.nullable(),
   completed_at: Time.nullable(),
   duration_ms: z.int().nullable(),

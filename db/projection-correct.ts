@@ -5,9 +5,8 @@ import type { Connection, Database } from "./database.js";
 import { applyToRows } from "./fact-apply.js";
 import { type RunRow, type RunRows, rowsOf, type Told } from "./fact-rows.js";
 import { enterExecution, newRun, SETTLED } from "./fact-run.js";
-import { closeSteps } from "./fact-step.js";
 import { existingUsers, findRun, loadAllRows, loadRows, lockRuns, namedIn } from "./projection-load.js";
-import { eventsOf, tellFacts } from "./projection-tell.js";
+import { closeOpen, eventsOf, tellFacts } from "./projection-tell.js";
 import { appendEvents, writeRows } from "./projection-write.js";
 import {
   agentSessions,
@@ -121,7 +120,7 @@ async function foldRows(tx: Connection, there: RunRows, replayed: readonly Execu
   if (!isFinished(rows.run.status) && run.statusSeq === SETTLED && run.temporalRunId !== null) {
     applyToRows(rows, settlement(run.id, run.temporalRunId, { ...run, at: (run.completedAt ?? run.updatedAt).toISOString() }));
   }
-  closeSteps(rows);
+  closeOpen(rows);
   // What an artifact is attached to is for people to say.
   for (const row of rows.artifacts.values()) row.workflowCommentId = there.artifacts.get(row.id)?.workflowCommentId ?? null;
   rows.logChunks = [];
@@ -208,7 +207,7 @@ export async function tellSettlement(tx: Connection, runId: string, execution: s
   for (const rows of await loadRows(tx, [{ run, facts: [fact] }])) {
     if (run.temporalRunId === null) enterExecution(rows, execution);
     applyToRows(rows, fact);
-    const closed = closeSteps(rows);
+    const closed = closeOpen(rows);
     await appendEvents(tx, [{ rows, events: eventsOf([fact], run.projectId, closed) }]);
     await writeRows(tx, [rows]);
   }

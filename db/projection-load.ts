@@ -93,7 +93,7 @@ export async function insertRun(tx: Connection, header: RunHeader): Promise<RunR
   return run;
 }
 
-/** All open steps of these runs, and whatever else the facts at hand speak of; in the order that was asked for. */
+/** All open steps of these runs, the open sessions of those that end, and whatever else the facts at hand speak of; in the order that was asked for. */
 export async function loadRows(tx: Connection, asked: readonly { run: RunRow; facts: readonly Told[] }[]): Promise<RunRows[]> {
   const named = asked.map(({ facts }) => namedIn(facts));
   const all = (kind: keyof Named) => [...new Set(named.flatMap((names) => [...names[kind]]))];
@@ -123,6 +123,14 @@ export async function loadRows(tx: Connection, asked: readonly { run: RunRow; fa
   if (sessions.length > 0) {
     const rows = await tx.select().from(agentSessions).where(inArray(agentSessions.id, sessions));
     give("sessions", rows, ({ sessions }) => sessions);
+  }
+  const ending = asked.filter(({ facts }) => facts.some(({ type }) => type === "run.finished")).map(({ run }) => run.id);
+  if (ending.length > 0) {
+    const where = and(inArray(agentSessions.runId, ending), eq(agentSessions.status, "running"));
+    for (const row of await tx.select().from(agentSessions).where(where)) {
+      const { sessions } = byRun.get(row.runId) ?? {};
+      if (!sessions?.has(row.id)) sessions?.set(row.id, row);
+    }
   }
   const remarks = all("comments");
   if (remarks.length > 0) {

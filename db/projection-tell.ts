@@ -4,8 +4,9 @@ import { type AcceptedFact, eventKey, type Fact } from "../contract/fact.js";
 import type { Connection } from "./database.js";
 import { applyToRows } from "./fact-apply.js";
 import { eventOf } from "./fact-event.js";
-import type { RunRow, StepRow, Told } from "./fact-rows.js";
+import type { RunRow, RunRows, Told } from "./fact-rows.js";
 import { enterExecution } from "./fact-run.js";
+import { closeSessions } from "./fact-session.js";
 import { closeSteps } from "./fact-step.js";
 import { findRun, findRuns, insertRun, loadRows, lockRuns } from "./projection-load.js";
 import { appendEvents, type NewEvent, writeRows } from "./projection-write.js";
@@ -86,7 +87,7 @@ async function writeAccounts(tx: Connection, accounts: readonly Account[], rebui
     if (isNew) enterExecution(rows, execution);
     for (const { fact, again } of tellings) applyToRows(rows, fact, { again });
     if (rebuilding) rows.forgeries = [];
-    const closed = closeSteps(rows);
+    const closed = closeOpen(rows);
     const first = tellings.filter(({ again }) => !again).map(({ fact }) => fact);
     return { rows, events: eventsOf(first, run.projectId, closed) };
   });
@@ -159,10 +160,10 @@ async function noteTellings(tx: Connection, accounts: readonly Account[]): Promi
 }
 
 /**
- * The events of facts told for the first time, and before the run's end those of the steps that this end has closed
- * instead of a fact of the run itself.
+ * The events of facts told for the first time, and before the run's end those of what this end has closed instead of a fact of the
+ * run itself.
  */
-export function eventsOf(told: readonly Told[], projectId: string, closed: readonly StepRow[] = []): NewEvent[] {
+export function eventsOf(told: readonly Told[], projectId: string, closed: readonly NewEvent[] = []): NewEvent[] {
   const events = told.flatMap((fact) => {
     const event = eventOf(fact, projectId);
     if (!event) return [];
@@ -170,16 +171,26 @@ export function eventsOf(told: readonly Told[], projectId: string, closed: reado
     return [{ ...event, ...unless, key: eventKey(fact), at: fact.at }];
   });
   const end = told.at(-1)?.type === "run.finished" ? events.length - 1 : events.length;
-  return [...events.slice(0, end), ...closed.map((step) => closingEvent(step, projectId)), ...events.slice(end)];
+  return [...events.slice(0, end), ...closed, ...events.slice(end)];
 }
 
-function closingEvent(step: StepRow, projectId: string): NewEvent {
-  const data = { execution_id: step.runId, project_id: projectId, step_id: step.id, status: step.status };
-  return { key: closingKey(step.id), type: "workflow.step.completed", data, at: step.updatedAt.toISOString() };
+/** Nothing of a finished run is open. @returns the events of what was */
+export function closeOpen(rows: RunRows): NewEvent[] {
+  const place = { execution_id: rows.run.id, project_id: rows.run.projectId };
+  const steps = closeSteps(rows).map((step) => {
+    const data = { ...place, step_id: step.id, status: step.status };
+    return { key: closingKey(step.id), type: "workflow.step.completed", data, at: step.updatedAt.toISOString() };
+  });
+  const sessions = closeSessions(rows).map((row) => {
+    const { id, name, agent, status, sessionFilePath: session_file_path, usage } = row;
+    const data = { ...place, step_id: row.workflowStepId, session: { id, name, agent, status, session_file_path, usage } };
+    return { key: closingKey(id), type: "workflow.agent.updated", data, at: row.updatedAt.toISOString() };
+  });
+  return [...sessions, ...steps];
 }
 
-function closingKey(stepId: string): string {
-  return `closed:${stepId}`;
+function closingKey(id: string): string {
+  return `closed:${id}`;
 }
 
 const ACCEPTED = new Set(["run.created", "run.status", "comment.created", "artifact.created", "artifact.attached"]);

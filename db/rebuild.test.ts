@@ -88,6 +88,7 @@ test("a run that was terminated is settled again", async () => {
     told.created("run_s"),
     told.status("running"),
     told.stepStarted("run_s", 1, "lint"),
+    told.session("run_s", 1, "running"),
   ]);
   const settled = {
     execution: "e1",
@@ -104,6 +105,7 @@ test("a run that was terminated is settled again", async () => {
   await rebuildRun(db, { ...(await recorded("run_s", facts)), settled });
 
   expect(await told.mirrorOf(db, "run_s")).toEqual(before);
+  expect(JSON.stringify(before)).toContain('"status":"cancelled","session_file_path"'); // of the session, in its last event
 });
 
 test("a deleted run stays deleted", async () => {

@@ -11,6 +11,7 @@ import { prepared } from "./prepared.js";
 import { agentSessions, artifacts, comments, executions, projects, runs, steps, workflows } from "./schema.js";
 import { briefsById, getStep, lastSteps, stepBriefs } from "./steps.js";
 import { duration, iso, isoOrNull } from "./time.js";
+import { usageOfRuns } from "./usage.js";
 
 type RunRow = typeof runs.$inferSelect;
 
@@ -69,12 +70,14 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Listed<
   const ids = rows.map(({ run }) => run.id);
   const current = rows.flatMap(({ run }) => run.currentWorkflowStepId ?? []);
   const [counts, briefs, currentSteps] = [await countsOf(db, ids), await stepBriefs(db, ids), await briefsById(db, current)];
+  const usage = await usageOfRuns(db, ids);
   return toPage(filter, {
     rows,
     total: all?.total ?? 0,
     placeOf: ({ run }) => [iso(run.createdAt), run.id],
     toItem: ({ run, workflow }) => ({
       ...toRun(run, workflow),
+      usage: usage.get(run.id) ?? null,
       _count: counts.get(run.id) ?? { steps: 0, comments: 0, artifacts: 0 },
       current_step: currentSteps.get(run.currentWorkflowStepId ?? "") ?? null,
       steps: briefs.get(run.id) ?? [],
@@ -97,6 +100,7 @@ export async function getRun(db: Database, id: string): Promise<RunWhole> {
     currentId === null ? null : (stepsOfRun.find((step) => step.id === currentId) ?? (await getStep(db, currentId)));
   return {
     ...toRun(row.run, row.workflow),
+    usage: row.hasSessions ? ((await usageOfRuns(db, [id])).get(id) ?? null) : null,
     _count: row.counts,
     current_step: current,
     steps: stepsOfRun,
@@ -151,7 +155,7 @@ function counted(orm: Database["orm"]) {
   };
 }
 
-function toRun(row: RunRow, workflow: { name: string; type: string }): Omit<Run, "_count" | "current_step" | "steps"> {
+function toRun(row: RunRow, workflow: { name: string; type: string }): Omit<Run, "_count" | "current_step" | "steps" | "usage"> {
   return {
     id: row.id,
     run_id: row.id,

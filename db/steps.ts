@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { NotFoundError } from "../contract/errors.js";
 import type { PageQuery } from "../contract/page.js";
 import type { SessionSummary, Step, StepAttempt, StepBrief } from "../contract/step.js";
+import { sumUsage } from "../contract/usage.js";
 import type { Database } from "./database.js";
 import { type Listed, numberOf, sliceOf, toPage } from "./page.js";
 import { prepared } from "./prepared.js";
@@ -167,6 +168,7 @@ function toStep(row: StepRow, sessions: Session[]): Step {
     agent_session_id: row.agentSessionId,
     session: sessions.find((session) => session.id === row.agentSessionId) ?? sessions.at(-1) ?? null,
     sessions,
+    usage: sumUsage(sessions.map(({ usage }) => usage)),
     started_at: isoOrNull(row.startedAt),
     completed_at: isoOrNull(row.completedAt),
     duration_ms: duration(row.startedAt, row.completedAt),

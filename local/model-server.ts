@@ -20,6 +20,8 @@ export interface ModelRequest {
   model: string;
   conversation: Conversation;
   move: Move;
+  /** What the client was told that it used, once it has the whole answer. */
+  used?: { input_tokens: number; output_tokens: number };
 }
 
 export interface ModelServer {
@@ -78,7 +80,9 @@ async function answer(
 
   const asked = read(body);
   const move = nextMove(asked.conversation, rules);
-  requests.push({ path, model: asked.model, conversation: asked.conversation, move });
+  const seen: ModelRequest = { path, model: asked.model, conversation: asked.conversation, move };
+  requests.push(seen);
+  const used = { input_tokens: tokensOf(body.length), output_tokens: tokensOf(JSON.stringify(move).length) };
 
   if ("status" in move) {
     response.setHeader("x-should-retry", "false");
@@ -87,6 +91,7 @@ async function answer(
   const wire = asked.answer(move);
   if (!asked.stream) {
     await wait(move, stopping);
+    seen.used = used;
     return sendJson(response, 200, wire.whole());
   }
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
@@ -99,6 +104,7 @@ async function answer(
   }
   for (const event of wire.rest()) send(response, event);
   response.end();
+  if (!response.destroyed) seen.used = used;
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

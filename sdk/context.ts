@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { SessionChoice } from "../contract/agent-session.js";
 import type { ArtifactType, FileType } from "../contract/artifact.js";
 import type { InstructionFile } from "../contract/instruction-file.js";
 import type { LogLevel } from "../contract/log.js";
@@ -69,8 +70,8 @@ export interface AgentOptions extends StepOptions {
   env?: Record<string, string>;
   /** JSON schema of the answer's `data`. */
   schema?: Record<string, unknown>;
-  /** An earlier answer's `sessionId`: the conversation goes on. */
-  session?: string;
+  /** An earlier answer's `sessionId`: the conversation goes on. `{ fork: sessionId }`: a copy of it does, and it stays as it is. */
+  session?: SessionChoice;
   /** Checked after the turn, each of them; what does not hold fails the step as `agent_unverified`. */
   verify?: AgentCheck[];
 }

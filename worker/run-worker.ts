@@ -91,6 +91,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     checkInput: createLoader().checkInput,
     closeGate: (final, signal) => closeGate(writer, final, signal),
     readSeed: ({ seed, from }) => readSeed(db, seed, from),
+    signalRun: ({ workflowId, runId }, signal, message) => client.workflow.getHandle(workflowId, runId).signal(signal, message),
   });
 
   // While the worker's threads start: what is to be done again is then there when it takes its first task.

@@ -1,4 +1,5 @@
 import { AGENTS, isAgentName } from "../contract/agent-provider.js";
+import { SessionChoice } from "../contract/agent-session.js";
 import type { JsonObject } from "../contract/json.js";
 import type { Check } from "../contract/verify.js";
 import { DEFAULT_PROVIDER } from "../definition/providers.js";
@@ -35,6 +36,11 @@ export function agentStep(
   const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
   if (provider !== undefined && !isAgentName(provider)) return Promise.reject(unavailable(key, provider));
   if (checks instanceof StepFailed) return Promise.reject(checks);
+  if (session !== undefined && !SessionChoice.safeParse(session).success) {
+    const given = `and not ${JSON.stringify(session)}`;
+    const message = `"session" of "${key}" is an earlier answer's sessionId, or { fork: sessionId }, ${given}.`;
+    return Promise.reject(new StepFailed(key, "invalid_input", message));
+  }
   const declared = checks.length > 0 ? { verify: [...checks] } : {};
   const files = { role, profile, skills, permission, defaultPermission };
   const said = defined({ ...files, model, systemPrompt, maxTurns, schema, session });

@@ -23,6 +23,7 @@ import { Life } from "./life.js";
 import { listen } from "./messages.js";
 import { type Narrator, narrator } from "./narrator.js";
 import { closeGate } from "./proxies.js";
+import { withSessions } from "./sessions.js";
 
 /** How a run ended. */
 interface Ending {
@@ -37,7 +38,7 @@ interface Ending {
  * A start that Longhaul did not sign is refused before anything of it is read.
  */
 export async function host(spec: RunSpec): Promise<Json> {
-  const tell = narrator(workflowInfo().workflowId);
+  const tell = withSessions(narrator(workflowInfo().workflowId));
   if (isUnverified(spec) || spec.run_id !== workflowInfo().workflowId) {
     tell.tell({ type: "forgery.refused", what: "start" });
     throw ApplicationFailure.nonRetryable("This start was not signed by Longhaul.", "unauthorised_start");

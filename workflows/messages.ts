@@ -6,6 +6,7 @@ import {
   type EventMessage,
   isUnverified,
   type Request,
+  type SessionMessage,
   SIGNAL,
   UPDATE,
 } from "../contract/messages.js";
@@ -33,6 +34,7 @@ export function listen(engine: Engine): void {
   on<{ id: string; at: string; artifact_id: string; comment_id: string | null }>(SIGNAL.attach, ({ id, at, ...attach }) =>
     narrator.tell({ type: "artifact.attached", request: id, ...attach }, at),
   );
+  on<SessionMessage>(SIGNAL.session, ({ session, at }) => narrator.tell({ type: "session.updated", session }, at));
   on<EventMessage>(SIGNAL.event, (event) => {
     if (!engine.mailbox.deliver(event)) return;
     narrator.tell({ type: "log", level: "info", text: `event ${event.name} came`, step_id: null, attempt: 1 }, event.at);

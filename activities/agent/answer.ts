@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Json, JsonObject } from "../../contract/json.js";
 import { checkBySchema } from "../../definition/fit-schema.js";
 
-/** What was used: by Claude Code over all turns of a session, by Codex in this turn. */
+/** What an attempt's turn has used, by workers that were lost as well; nothing of the session's earlier turns. */
 export interface AgentUsage {
   input_tokens: number;
   output_tokens: number;
@@ -44,7 +44,6 @@ export interface AgentFailure {
 export interface AgentAnswer {
   text: string;
   data?: unknown;
-  usage: AgentUsage;
   failure: AgentFailure | null;
 }
 

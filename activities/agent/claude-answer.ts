@@ -1,6 +1,6 @@
 import type { SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { objectIn } from "../../definition/answer.js";
-import { type AgentAnswer, type AgentFailure, type AgentUsage, checkData, firstLine } from "./answer.js";
+import { type AgentAnswer, type AgentFailure, checkData, firstLine } from "./answer.js";
 
 /**
  * Read the payload, never an exit code: an API error comes as a success with `is_error`. An agent that was asked for a structured
@@ -10,7 +10,7 @@ export function readAnswer(result: SDKResultMessage, schema: Record<string, unkn
   const text = result.subtype === "success" ? result.result : "";
   const data = result.subtype === "success" ? (result.structured_output ?? (schema && objectIn(text))) : undefined;
   const failure = failureOf(result) ?? (schema ? checkData(data, schema) : null);
-  return { text, ...(data === undefined ? {} : { data }), usage: readUsage(result), failure };
+  return { text, ...(data === undefined ? {} : { data }), failure };
 }
 
 function failureOf(result: SDKResultMessage): AgentFailure | null {
@@ -37,20 +37,4 @@ function apiError(text: string, status: number | null | undefined): string {
       ? " Set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN (from `claude setup-token`), where Longhaul is started."
       : "";
   return `The model's API answered with an error: ${firstLine(text)}${hint}`;
-}
-
-function readUsage(result: SDKResultMessage): AgentUsage {
-  const models = Object.entries(result.modelUsage);
-  const sum = (pick: (usage: (typeof models)[number][1]) => number) =>
-    models.reduce((total, [, usage]) => total + pick(usage), 0);
-  const main = models.toSorted(([, a], [, b]) => b.outputTokens - a.outputTokens)[0];
-  return {
-    input_tokens: sum((usage) => usage.inputTokens),
-    output_tokens: sum((usage) => usage.outputTokens),
-    cache_read_input_tokens: sum((usage) => usage.cacheReadInputTokens),
-    cache_creation_input_tokens: sum((usage) => usage.cacheCreationInputTokens),
-    cost_usd: result.total_cost_usd,
-    turns: result.num_turns,
-    model: main?.[0] ?? null,
-  };
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CanUseTool, Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { Json } from "../../contract/json.js";
@@ -7,13 +7,14 @@ import type { AgentFailure, PermissionDenial } from "./answer.js";
 import { readAnswer } from "./claude-answer.js";
 import { claudeBinary } from "./claude-binary.js";
 import { CLAUDE_CREDENTIALS, claudeEnvironment } from "./claude-environment.js";
+import { promptsIn, totalIn, transcriptOf } from "./claude-transcript.js";
+import { usageSince } from "./claude-usage.js";
 import {
   type AgentEnd,
   AgentNotInstalledError,
   type AgentProvider,
   type AgentRequest,
   CONTINUE,
-  NO_USAGE,
   type Permission,
 } from "./provider.js";
 import { enterSession, sessionIdFor } from "./session-file.js";
@@ -34,19 +35,23 @@ const WITHHELD = [
 ];
 
 /** Claude Code by the Agent SDK. */
-export const claude: AgentProvider = { name: "claude", credentials: CLAUDE_CREDENTIALS, usageOf: "session", run: runClaude };
+export const claude: AgentProvider = { name: "claude", credentials: CLAUDE_CREDENTIALS, run: runClaude };
 
 async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   const binary = claudeBinary(request.binary);
   const { query } = await loadSdk();
   mkdirSync(join(request.configDir, "tmp"), { recursive: true, mode: 0o700 });
   await endEarlier(request);
+  const transcript = (sessionId: string) => transcriptOf(request.configDir, sessionId);
+  const { resume, fork = false } = request;
+  const original = fork && resume !== undefined ? transcript(resume) : undefined;
   const entry = enterSession({
     file: request.sessionFile,
     lineage: request.lineage,
-    resume: request.resume,
+    resume,
+    fork: fork ? { prompts: promptsIn(original), total: totalIn(original) } : undefined,
     sessionId: sessionIdFor(request.lineage),
-    promptsIn: (sessionId) => promptsIn(transcriptOf(request.configDir, sessionId)),
+    promptsIn: (sessionId) => promptsIn(transcript(sessionId)),
   });
   request.watch({ type: "session", sessionId: entry.sessionId, resumed: entry.mode !== "new" });
 
@@ -57,6 +62,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
     const options: Options = {
       ...optionsOf(request),
       ...(entry.mode === "new" ? { sessionId: entry.sessionId } : { resume: entry.sessionId }),
+      ...(entry.mode === "new" && resume !== undefined ? { resume, forkSession: true } : {}),
       pathToClaudeCodeExecutable: binary,
       abortController: aborted,
       ...(request.permission === "bypassPermissions" ? {} : { canUseTool: decide(request.permission, denials, plan) }),
@@ -74,15 +80,14 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
     }
   });
 
-  const transcript = transcriptOf(request.configDir, entry.sessionId) ?? null;
-  const end = { sessionId: entry.sessionId, transcript, permissionDenials: denials };
+  const written = transcript(entry.sessionId);
+  const usage = usageSince(entry, written, result);
+  const end = { sessionId: entry.sessionId, transcript: written ?? null, usage, permissionDenials: denials };
   const answer = result && readAnswer(result, request.schema);
-  if (request.signal.aborted) {
-    return { ...end, status: "stopped", text: answer?.text ?? "", usage: answer?.usage ?? NO_USAGE, failure: null };
-  }
+  if (request.signal.aborted) return { ...end, status: "stopped", text: answer?.text ?? "", failure: null };
   if (!answer) {
     const failure: AgentFailure = { type: "agent_failed", message: `Claude Code ended without an answer: ${wordsOf(trouble)}` };
-    return { ...end, status: "failed", text: "", usage: NO_USAGE, failure };
+    return { ...end, status: "failed", text: "", failure };
   }
   const text = plan.text === undefined ? answer.text : plan.text;
   return { ...end, ...answer, text, status: answer.failure ? "failed" : "completed" };
@@ -175,20 +180,4 @@ function plain(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content.map((part: { text?: unknown }) => (typeof part.text === "string" ? part.text : "")).join("\n");
-}
-
-/** The session's transcript (JSON lines), or undefined before its first line. */
-function transcriptOf(configDir: string, sessionId: string): string | undefined {
-  const projects = join(configDir, "projects");
-  if (!existsSync(projects)) return undefined;
-  return readdirSync(projects)
-    .map((folder) => join(projects, folder, `${sessionId}.jsonl`))
-    .find((path) => existsSync(path));
-}
-
-function promptsIn(transcript: string | undefined): number {
-  if (transcript === undefined) return 0;
-  const lines = readFileSync(transcript, "utf8").split("\n");
-  return lines.filter((line) => line.includes('"type":"user"') && line.includes('"promptId"') && !line.includes('"tool_result"'))
-    .length;
 }

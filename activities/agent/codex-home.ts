@@ -110,6 +110,7 @@ export function prepareCodex(request: AgentRequest, session: string | null): Cod
   if (model !== undefined) args.push(`--model=${model}`);
   if (told) args.push("--output-schema", schemaFile);
   if (session !== null) args.push("resume", session);
+  else if (request.resume !== undefined) args.push("fork", request.resume);
   return { args: [...args, "-"], env };
 }
 

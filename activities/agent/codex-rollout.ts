@@ -4,46 +4,65 @@ import { type CodexUsage, parsed } from "./codex-events.js";
 
 const NOTHING: CodexUsage = { input_tokens: 0, cached_input_tokens: 0, output_tokens: 0 };
 
+const Usage = z.looseObject({
+  input_tokens: z.int(),
+  cached_input_tokens: z.int().default(0),
+  output_tokens: z.int(),
+});
+
 const Line = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("turn_context"), payload: z.looseObject({ model: z.string() }) }),
+  /** One answer of the model, written down as it comes. */
+  z.looseObject({ type: z.literal("token_usage_record"), payload: z.looseObject({ response_id: z.string(), usage: Usage }) }),
   z.looseObject({
     type: z.literal("event_msg"),
     payload: z.looseObject({
       type: z.string(),
       item: z.looseObject({ type: z.string() }).optional(),
-      info: z
-        .looseObject({
-          total_token_usage: z.looseObject({
-            input_tokens: z.int(),
-            cached_input_tokens: z.int().default(0),
-            output_tokens: z.int(),
-          }),
-        })
-        .nullish(),
+      info: z.looseObject({ total_token_usage: Usage }).nullish(),
     }),
   }),
 ]);
 type Line = z.infer<typeof Line>;
 
-/** What a session's transcript says of tokens, over all turns. */
+/** What a session's transcript says of one attempt. */
 export interface Rollout {
-  /** When the prompt of this attempt came. */
-  before: CodexUsage;
-  after: CodexUsage;
+  spent: CodexUsage;
+  /** How often the model has answered; 0 where the transcript does not say it. */
+  responses: number;
   model: string | null;
 }
 
-/** @param promptsBefore how many prompts the session had when this attempt began. */
+/**
+ * What was used since an attempt began, by all processes that have tried it: answer by answer, or, as earlier versions of Codex do
+ * not write those down, by what the session's count has grown.
+ *
+ * @param promptsBefore how many prompts the session had then
+ */
 export function readRollout(file: string | null | undefined, promptsBefore: number): Rollout {
-  const rollout: Rollout = { before: NOTHING, after: NOTHING, model: null };
+  const responses = new Map<string, CodexUsage>();
+  let [before, after]: [CodexUsage, CodexUsage] = [NOTHING, NOTHING];
+  let model: string | null = null;
   let prompts = 0;
   for (const line of linesOf(file)) {
-    if (line.type === "turn_context") rollout.model = line.payload.model;
-    else if (isPrompt(line)) {
-      if (prompts++ === promptsBefore) rollout.before = rollout.after;
-    } else if (line.payload.info) rollout.after = line.payload.info.total_token_usage;
+    if (line.type === "turn_context") model = line.payload.model;
+    else if (line.type === "token_usage_record") {
+      if (prompts > promptsBefore) responses.set(line.payload.response_id, line.payload.usage);
+    } else if (isPrompt(line)) {
+      if (prompts++ === promptsBefore) before = after;
+    } else if (line.payload.info) after = line.payload.info.total_token_usage;
   }
-  return rollout;
+  const grown = combined(after, before, (one, other) => one - other);
+  const told = [...responses.values()].reduce((sum, each) => combined(sum, each, (one, other) => one + other), NOTHING);
+  return { spent: responses.size > 0 ? told : grown, responses: responses.size, model };
+}
+
+function combined(a: CodexUsage, b: CodexUsage, how: (one: number, other: number) => number): CodexUsage {
+  return {
+    input_tokens: how(a.input_tokens, b.input_tokens),
+    cached_input_tokens: how(a.cached_input_tokens, b.cached_input_tokens),
+    output_tokens: how(a.output_tokens, b.output_tokens),
+  };
 }
 
 /** How many prompts a session has had. */
@@ -61,7 +80,7 @@ function linesOf(file: string | null | undefined): Line[] {
   return readFileSync(file, "utf8")
     .split("\n")
     .flatMap((line) => {
-      if (!line.includes('"turn_context"') && !line.includes('"event_msg"')) return [];
+      if (!/"(turn_context|event_msg|token_usage_record)"/.test(line.slice(0, 200))) return [];
       const read = Line.safeParse(parsed(line));
       return read.success ? [read.data] : [];
     });

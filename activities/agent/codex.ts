@@ -7,7 +7,7 @@ import { type AgentFailure, type AgentUsage, checkData, firstLine } from "./answ
 import { codexBinary, codexVersion, versionWarning } from "./codex-binary.js";
 import { CodexTelling, parsed } from "./codex-events.js";
 import { CODEX_CREDENTIALS, type CodexTurn, prepareCodex, promptWith, rolloutOf } from "./codex-home.js";
-import { promptsIn, readRollout } from "./codex-rollout.js";
+import { promptsIn, type Rollout, readRollout } from "./codex-rollout.js";
 import { type AgentEnd, type AgentProvider, type AgentRequest, CONTINUE, NO_USAGE } from "./provider.js";
 import { enterSession, noteSession, type SessionEntry } from "./session-file.js";
 import { endEarlier, superviseTurn, type Turn, wordsOf } from "./turn.js";
@@ -16,7 +16,7 @@ import { endEarlier, superviseTurn, type Turn, wordsOf } from "./turn.js";
 const LINGER_MS = 5_000;
 
 /** The user's own Codex, by `codex exec`. */
-export const codex: AgentProvider = { name: "codex", credentials: CODEX_CREDENTIALS, usageOf: "turn", run: runCodex };
+export const codex: AgentProvider = { name: "codex", credentials: CODEX_CREDENTIALS, run: runCodex };
 
 async function runCodex(request: AgentRequest): Promise<AgentEnd> {
   const binary = codexBinary(request.binary);
@@ -27,10 +27,12 @@ async function runCodex(request: AgentRequest): Promise<AgentEnd> {
     file: request.sessionFile,
     lineage: request.lineage,
     resume: request.resume,
+    fork: request.fork ? { prompts: 0 } : undefined, // a copy's transcript begins with what is its own
     sessionId: null,
     promptsIn: (id) => promptsIn(rolloutOf(request.configDir, id)),
   });
-  if (entry.sessionId !== null && rolloutOf(request.configDir, entry.sessionId) === undefined) return strange(entry.sessionId);
+  const earlier = entry.sessionId ?? request.resume;
+  if (earlier !== undefined && rolloutOf(request.configDir, earlier) === undefined) return strange(earlier);
 
   let sessionId = entry.sessionId;
   const began = (id: string) => {
@@ -45,7 +47,7 @@ async function runCodex(request: AgentRequest): Promise<AgentEnd> {
   });
 
   const transcript = sessionId === null ? null : (rolloutOf(request.configDir, sessionId) ?? null);
-  const usage = usageOf(transcript, entry.promptsBefore, telling);
+  const usage = usageOf(readRollout(transcript, entry.promptsBefore), telling);
   const end = { sessionId, transcript, text: telling.text, usage, permissionDenials: [] };
   if (request.signal.aborted) return { ...end, status: "stopped", failure: null };
   const failed = failureOf(telling, trouble, lastWords);
@@ -120,17 +122,15 @@ function apiError(told: string): string {
 /** Sometimes the whole body of the API's answer is told. */
 const ApiError = z.looseObject({ error: z.looseObject({ message: z.string() }) });
 
-/** Codex counts over all turns of a session: what this one added is what it did not count before. */
-function usageOf(transcript: string | null, promptsBefore: number, telling: CodexTelling): AgentUsage {
-  const { before, model } = readRollout(transcript, promptsBefore);
-  const after = telling.usage ?? readRollout(transcript, promptsBefore).after;
+/** By the transcript, as that knows of lost workers, too. */
+function usageOf({ spent, responses, model }: Rollout, telling: CodexTelling): AgentUsage {
   return {
     ...NO_USAGE,
     cost_usd: null,
-    input_tokens: after.input_tokens - before.input_tokens,
-    output_tokens: after.output_tokens - before.output_tokens,
-    cache_read_input_tokens: after.cached_input_tokens - before.cached_input_tokens,
-    turns: telling.answers,
+    input_tokens: spent.input_tokens,
+    output_tokens: spent.output_tokens,
+    cache_read_input_tokens: spent.cached_input_tokens,
+    turns: responses || telling.answers,
     model,
   };
 }

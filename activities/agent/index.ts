@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Call, Outcome } from "../../contract/activity.js";
 import { type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
-import type { AgentSessionRow } from "../../contract/agent-session.js";
+import type { AgentSessionRow, SessionChoice } from "../../contract/agent-session.js";
 import type { TreeRef } from "../../contract/fact.js";
 import type { Halted, RoundsBefore } from "../../contract/halt.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
@@ -16,6 +16,7 @@ import { type AgentEnd, AgentNotInstalledError, type AgentRequest, type Permissi
 import { credentialMask, PROVIDERS } from "./providers.js";
 import { withRepair } from "./repair.js";
 import { type AgentTask, withInstructions } from "./role.js";
+import { type SessionDeps, SessionTeller } from "./tell-session.js";
 import { Trail } from "./trail.js";
 import { keepTranscript } from "./transcript.js";
 import { changedFiles, treeState } from "./tree-state.js";
@@ -46,8 +47,8 @@ export interface AgentInput {
   env?: Record<string, string>;
   /** JSON schema of `data`. */
   schema?: Record<string, unknown>;
-  /** An earlier `sessionId` of this run: the conversation goes on. */
-  session?: string;
+  /** An earlier `sessionId` of this run. */
+  session?: SessionChoice;
   /** What must be so after the turn. */
   verify?: Check[];
   /** Goes on with a turn that was halted. */
@@ -68,7 +69,7 @@ export interface AgentValue {
   verified?: CheckResult[];
 }
 
-export interface AgentDeps extends PerformDeps {
+export interface AgentDeps extends PerformDeps, SessionDeps {
   /** LONGHAUL_HOME: the agents' own folders are under it, outside every tree. */
   home: string;
   /** The `claude` binary to use instead of the one that the Agent SDK carries. */
@@ -136,6 +137,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     run.workspace.path,
     input.before?.tool_calls,
   );
+  const teller = new SessionTeller(deps, session);
   const folder = join(deps.home, "agents", run.run_id);
   await folderInside(run.workspace.path, undefined);
   await refuseUncheckable(checks, call);
@@ -151,7 +153,8 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     maxTurns: input.maxTurns,
     env: input.env,
     schema: input.schema,
-    resume: input.session,
+    resume: typeof input.session === "object" ? input.session.fork : input.session,
+    fork: typeof input.session === "object",
     configDir: join(folder, provider),
     sessionFile: join(folder, `${session.id}.json`),
     lineage,
@@ -161,13 +164,16 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     watch: (event) => {
       work.alive();
       trail.take(event);
-      if (event.type === "session") work.tell({ agent_session: event.sessionId });
+      if (event.type !== "session") return;
+      work.tell({ agent_session: event.sessionId });
+      teller.begin(event.sessionId);
     },
   };
   const end = await withRepair(request, PROVIDERS[provider]).catch((error: unknown) => {
     if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
     throw error;
   });
+  await teller.settled();
 
   if (end.halt) {
     await leave(call, work, session, end, trail, mask);

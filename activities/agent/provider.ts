@@ -21,6 +21,8 @@ export interface AgentRequest {
   schema?: Record<string, unknown> | undefined;
   /** An earlier session of this run to go on with. */
   resume?: string | undefined;
+  /** Go on with a copy of it: it stays as it is. */
+  fork?: boolean | undefined;
 
   /** The agent's folder for this run: settings and transcripts, outside the tree. */
   configDir: string;
@@ -70,8 +72,6 @@ export interface AgentProvider {
   name: AgentName;
   /** Its variables that nobody may read in a log, transcript or row. */
   credentials: readonly string[];
-  /** Whether tokens and cost are told for a whole session, earlier turns of it included, or for one turn. */
-  usageOf: "session" | "turn";
   /**
    * One turn in a run's tree, as real processes in a group of their own, which do not outlive it.
    *

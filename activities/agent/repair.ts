@@ -7,7 +7,7 @@ import type { AgentEnd, AgentProvider, AgentRequest } from "./provider.js";
  *
  * @returns the end of the last turn. Usage, and what was refused, are of both.
  */
-export async function withRepair(request: AgentRequest, provider: Pick<AgentProvider, "run" | "usageOf">): Promise<AgentEnd> {
+export async function withRepair(request: AgentRequest, provider: Pick<AgentProvider, "run">): Promise<AgentEnd> {
   const first = await provider.run(request);
   const { maxTurns, schema } = request;
   const turnsLeft = maxTurns === undefined ? undefined : maxTurns - first.usage.turns;
@@ -18,12 +18,13 @@ export async function withRepair(request: AgentRequest, provider: Pick<AgentProv
     prompt: repairPrompt(first.failure.message, schema),
     maxTurns: turnsLeft,
     resume: first.sessionId,
+    fork: false,
     sessionFile: request.sessionFile.replace(/(\.json)?$/, "-repair.json"),
     lineage: `${request.lineage}/repair`,
   });
   const both = {
     ...second,
-    usage: usageOfBoth(provider.usageOf, first.usage, second.usage),
+    usage: usageOfBoth(first.usage, second.usage),
     permissionDenials: [...first.permissionDenials, ...second.permissionDenials],
   };
   if (!second.failure) return both;
@@ -39,17 +40,14 @@ export async function withRepair(request: AgentRequest, provider: Pick<AgentProv
   };
 }
 
-/** Turns are told by turn in any case. */
-function usageOfBoth(usageOf: AgentProvider["usageOf"], first: AgentUsage, second: AgentUsage): AgentUsage {
-  const turns = first.turns + second.turns;
-  if (usageOf === "session") return { ...second, turns };
+function usageOfBoth(first: AgentUsage, second: AgentUsage): AgentUsage {
   return {
     input_tokens: first.input_tokens + second.input_tokens,
     output_tokens: first.output_tokens + second.output_tokens,
     cache_read_input_tokens: first.cache_read_input_tokens + second.cache_read_input_tokens,
     cache_creation_input_tokens: first.cache_creation_input_tokens + second.cache_creation_input_tokens,
     cost_usd: first.cost_usd === null || second.cost_usd === null ? null : first.cost_usd + second.cost_usd,
-    turns,
+    turns: first.turns + second.turns,
     model: second.model ?? first.model,
   };
 }

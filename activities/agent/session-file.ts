@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
+import { Spent } from "./spent.js";
 
 const SessionRecord = z.object({
   /** Which attempt the session belongs to. */
@@ -10,6 +11,8 @@ const SessionRecord = z.object({
   session_id: z.string().nullable(),
   /** Prompts the transcript held before this attempt's own. */
   prompts_before: z.int(),
+  /** Of a session that is a copy: what the one it was made of had counted. */
+  forked_total: Spent.optional(),
   began_at: z.string(),
 });
 type SessionRecord = z.infer<typeof SessionRecord>;
@@ -22,6 +25,8 @@ export interface SessionEntry<Id extends string | null = string | null> {
   mode: "new" | "prompt" | "continue";
   /** Prompts that it held before this attempt's own. */
   promptsBefore: number;
+  /** Of a copy: what the session that it was made of had counted. */
+  forkedTotal?: Spent | undefined;
 }
 
 export interface SessionQuestion<Id extends string | null = string | null> {
@@ -31,7 +36,9 @@ export interface SessionQuestion<Id extends string | null = string | null> {
   lineage: string;
   /** An earlier session to go on with. */
   resume?: string | undefined;
-  /** Of a new session; null where the agent chooses it. */
+  /** Go on with a copy of it instead: what that begins with. */
+  fork?: { prompts: number; total?: Spent | undefined } | undefined;
+  /** Of a new session or a copy; null where the agent chooses it. */
   sessionId: Id;
   /** How many prompts a session has had, by its transcript. 0 before it has one. */
   promptsIn(sessionId: string): number;
@@ -45,20 +52,22 @@ export interface SessionQuestion<Id extends string | null = string | null> {
 export function enterSession(question: SessionQuestion<string>): SessionEntry<string>;
 export function enterSession(question: SessionQuestion): SessionEntry;
 export function enterSession(question: SessionQuestion): SessionEntry {
-  const { file, lineage, resume, promptsIn } = question;
+  const { file, lineage, resume, fork, promptsIn } = question;
   const known = readRecord(file);
   if (known?.lineage === lineage && known.session_id !== null) {
     const sessionId = known.session_id;
-    const promptsBefore = known.prompts_before;
+    const start = { promptsBefore: known.prompts_before, forkedTotal: known.forked_total };
     const prompts = promptsIn(sessionId);
-    if (prompts > promptsBefore) return { sessionId, mode: "continue", promptsBefore };
-    if (prompts > 0) return { sessionId, mode: "prompt", promptsBefore };
-    if (question.sessionId !== null) return { sessionId, mode: "new", promptsBefore };
+    if (prompts > start.promptsBefore) return { sessionId, mode: "continue", ...start };
+    if (prompts > 0) return { sessionId, mode: "prompt", ...start };
+    if (question.sessionId !== null && !fork) return { sessionId, mode: "new", ...start };
   }
-  const sessionId = resume ?? question.sessionId;
-  const promptsBefore = sessionId === null ? 0 : promptsIn(sessionId);
-  writeRecord(file, { lineage, session_id: sessionId, prompts_before: promptsBefore, began_at: new Date().toISOString() });
-  return { sessionId, mode: resume === undefined ? "new" : "prompt", promptsBefore };
+  const sessionId = fork ? question.sessionId : (resume ?? question.sessionId);
+  const promptsBefore = fork?.prompts ?? (sessionId === null ? 0 : promptsIn(sessionId));
+  const forkedTotal = fork?.total;
+  const record = { lineage, session_id: sessionId, prompts_before: promptsBefore, began_at: new Date().toISOString() };
+  writeRecord(file, { ...record, ...(forkedTotal ? { forked_total: forkedTotal } : {}) });
+  return { sessionId, mode: resume === undefined || fork ? "new" : "prompt", promptsBefore, forkedTotal };
 }
 
 /** Write down the id that the agent has chosen, fsynced, the moment it is known. */
