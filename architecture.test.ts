@@ -4,14 +4,14 @@ import { expect, test } from "vitest";
 
 /**
  * Which folders each folder may import. `type:` allows `import type` alone. Files at the top (`config`,
- * `fault`, `payload-codec`, `package-root`, `program`) count as folders of their own name.
+ * `fault`, `key-file`, `payload-codec`, `package-root`, `program`) count as folders of their own name.
  */
 const mayImport: Record<string, readonly string[]> = {
   contract: [],
   definition: ["contract"],
   sdk: ["contract", "type:activities"],
   workflows: ["contract", "sdk", "definition", "type:activities"],
-  db: ["contract", "package-root"],
+  db: ["contract", "key-file", "package-root"],
   activities: ["contract", "definition", "db", "fault"],
   worker: [
     "contract",

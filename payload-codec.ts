@@ -1,8 +1,7 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Payload, PayloadCodec, SerializationContext } from "@temporalio/common";
 import { UNVERIFIED } from "./contract/messages.js";
+import { readKeys } from "./key-file.js";
 
 const MAC = "longhaul-mac";
 
@@ -15,7 +14,7 @@ const MAC = "longhaul-mac";
  * changed while runs go on.
  */
 export async function createPayloadCodec(home: string): Promise<PayloadCodec> {
-  return payloadCodec(await payloadKeys(home));
+  return payloadCodec(await readKeys(home, "payload", "runs are signed with it"));
 }
 
 /** @param keys the first signs, all verify. */
@@ -62,31 +61,4 @@ function bytes(field: Uint8Array | null | undefined): Uint8Array {
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
-}
-
-async function payloadKeys(home: string): Promise<Buffer[]> {
-  const file = join(home, "keys", "payload");
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return createKeys(file);
-    throw error;
-  });
-  const keys = text.split("\n").filter(Boolean);
-  if (keys.length === 0 || keys.some((line) => !/^[0-9a-f]{64}$/.test(line))) {
-    throw new Error(
-      `${file} does not hold keys (64 hex digits a line). Put the file back from a backup: runs are signed with it.`,
-    );
-  }
-  return keys.map((line) => Buffer.from(line, "hex"));
-}
-
-/** The first of several processes wins; all read the same key afterwards. */
-async function createKeys(file: string): Promise<string> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const mine = `${file}.${process.pid}`;
-  await writeFile(mine, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
-  await link(mine, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
-  await rm(mine);
-  return readFile(file, "utf8");
 }

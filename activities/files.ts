@@ -165,7 +165,7 @@ export function createFilesActivities(deps: TreeDeps) {
   const change = <Input, Value>(name: string, call: Call<Input>, work: (root: string, input: Input) => Promise<Value>) =>
     performOnTree(deps, name, call, { writes: true }, () => work(call.run.workspace.path, call.input));
   const read = <Input, Value>(call: Call<Input>, work: (root: string, input: Input) => Promise<Value>) =>
-    look(call, () => work(call.run.workspace.path, call.input));
+    look(deps, call, () => work(call.run.workspace.path, call.input));
 
   return {
     filesWrite: (call: Call<WriteInput>) => change("writing a file", call, writeFileInside),

@@ -61,12 +61,13 @@ export function createGitActivities(deps: GitDeps) {
         false,
       ),
 
-    gitStatus: (call: Call<object>) => look(call, async (signal) => readStatus(await openTree(call.run, { signal }))),
+    gitStatus: (call: Call<object>) => look(deps, call, async (signal) => readStatus(await openTree(call.run, { signal }))),
 
-    gitCurrentBranch: (call: Call<object>) => look(call, async (signal) => currentBranch(await openTree(call.run, { signal }))),
+    gitCurrentBranch: (call: Call<object>) =>
+      look(deps, call, async (signal) => currentBranch(await openTree(call.run, { signal }))),
 
     gitCurrentCommit: (call: Call<object>) =>
-      look(call, async (signal) => {
+      look(deps, call, async (signal) => {
         const head = await headCommit(await openTree(call.run, { signal }));
         if (!head) throw new StepFailure("invalid_ref", "The repository has no commit yet.");
         return head;

@@ -13,6 +13,7 @@ import { openGit } from "./git-client.js";
 import { patiently } from "./patiently.js";
 import { sharesTree } from "./perform.js";
 import { type ChildDeps, prepareChild } from "./prepare-child.js";
+import { SecretMask } from "./secret-mask.js";
 import { type ShellInput, shell } from "./shell.js";
 import { snapshotTree } from "./snapshot.js";
 import { sweepRun } from "./sweep.js";
@@ -43,7 +44,7 @@ export type Activities = ReturnType<typeof createActivities>["activities"];
  */
 export function createActivities(given: ActivityDeps) {
   const deps: ActivityDeps = {
-    mask: hiding(given.githubToken),
+    mask: hidingOwn(given),
     snapshotTree: (call) => leaveTree(given, call),
     openTree: ({ run }) => openWorkspace(run, { root: worktreesRoot(given.home) }),
     builtIn: new Map([
@@ -76,8 +77,8 @@ export function createActivities(given: ActivityDeps) {
   };
 }
 
-function hiding(secret: string | undefined): ((text: string) => string) | undefined {
-  return secret && secret.length >= 8 ? (text) => text.replaceAll(secret, "***") : undefined;
+function hidingOwn({ githubToken: token = "" }: ActivityDeps): SecretMask {
+  return new SecretMask(token.length >= 8 ? [token] : []);
 }
 
 /** The tree as a step has left it; none of a folder without git. */

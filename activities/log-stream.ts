@@ -1,6 +1,7 @@
 import { StringDecoder } from "node:string_decoder";
 import type { LogChunk, LogLevel } from "../contract/log.js";
 import { cutAt, marker } from "./output-window.js";
+import { type MaskedPieces, NO_MASK, type SecretMask } from "./secret-mask.js";
 
 /** Where a step's output goes. It never fails, and never makes the command wait. */
 export interface LogSink {
@@ -45,6 +46,8 @@ const offsets = new Map<string, number>();
  */
 export class LogStream {
   private readonly decoders = new Map<OutputStream, StringDecoder>();
+  private readonly masked = new Map<OutputStream, MaskedPieces>();
+  private mask = NO_MASK;
   private batch: { stream: OutputStream; level: LogLevel; text: string }[] = [];
   private batchChars = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -60,9 +63,15 @@ export class LogStream {
     private readonly place: LogPlace,
   ) {}
 
+  /** From now on secrets are hidden, also those that are cut by the borders of pieces. To be said before anything is written. */
+  hide(mask: SecretMask): void {
+    this.mask = mask;
+  }
+
   /** Bytes are decoded as UTF-8 across pieces; what is none of it shows as U+FFFD. */
   write(stream: OutputStream, data: Buffer | string, level: LogLevel = stream === "stderr" ? "warn" : "info"): void {
-    this.take(stream, typeof data === "string" ? data : this.decoder(stream).write(data), level);
+    const text = typeof data === "string" ? data : this.decoder(stream).write(data);
+    this.take(stream, this.pieces(stream).push(text), level);
   }
 
   /**
@@ -71,7 +80,8 @@ export class LogStream {
    * @returns when all output is in its file; undefined when there was none.
    */
   end(): Promise<void> | undefined {
-    for (const [stream, decoder] of this.decoders) this.take(stream, decoder.end(), stream === "stderr" ? "warn" : "info");
+    for (const [stream, decoder] of this.decoders) this.write(stream, decoder.end());
+    for (const [stream, pieces] of this.masked) this.take(stream, pieces.end(), stream === "stderr" ? "warn" : "info");
     if (this.omittedBytes > 0) this.put("log", marker(this.omittedBytes), "warn");
     for (const { stream, text, level } of this.tail) this.put(stream, text, level);
     this.tail = [];
@@ -83,6 +93,12 @@ export class LogStream {
     const decoder = this.decoders.get(stream) ?? new StringDecoder("utf8");
     this.decoders.set(stream, decoder);
     return decoder;
+  }
+
+  private pieces(stream: OutputStream): MaskedPieces {
+    const pieces = this.masked.get(stream) ?? this.mask.pieces();
+    this.masked.set(stream, pieces);
+    return pieces;
   }
 
   private take(stream: OutputStream, text: string, level: LogLevel): void {

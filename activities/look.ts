@@ -3,21 +3,30 @@ import { CancelledFailure } from "@temporalio/common";
 import type { Call, Outcome, Trace } from "../contract/activity.js";
 import { describeFailure, toApplicationFailure } from "./failure.js";
 import { withinHistory } from "./oversize.js";
+import type { PerformDeps } from "./perform.js";
+import { accessTo } from "./project-access.js";
 
 const HEARTBEAT_MS = 5_000;
 
 /**
- * A pure look at the world: no journal and no step of its own. It may be done any number of times.
+ * A pure look at the world: no journal and no step of its own. It may be done any number of times. Secrets are hidden in what it
+ * gives.
  *
  * @throws like `perform`.
  */
-export async function look<Value>(call: Call<unknown>, work: (signal: AbortSignal) => Promise<Value>): Promise<Outcome<Value>> {
+export async function look<Value>(
+  deps: Pick<PerformDeps, "access" | "mask">,
+  call: Call<unknown>,
+  work: (signal: AbortSignal) => Promise<Value>,
+): Promise<Outcome<Value>> {
   const context = Context.current();
   const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   const now = () => new Date().toISOString();
   const trace: Trace = { started_at: now(), completed_at: now(), lost: [] };
+  const signal = context.cancellationSignal;
   try {
-    const found = await withinHistory(call.run, call.step, await work(context.cancellationSignal));
+    const { mask } = await accessTo(deps, { projectId: call.run.project_id, signal });
+    const found = await withinHistory(call.run, call.step, mask.json(await work(signal)));
     // What is too large is a reference, as any reader of a value must expect.
     return {
       ...trace,

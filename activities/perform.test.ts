@@ -14,6 +14,7 @@ import { Journal } from "./journal.js";
 import { look } from "./look.js";
 import { type PerformDeps, perform, sharesTree, type Work } from "./perform.js";
 import { processTable } from "./process-table.js";
+import { SecretMask } from "./secret-mask.js";
 import { sweepRun } from "./sweep.js";
 
 let root: string;
@@ -176,10 +177,10 @@ describe("perform", { timeout: 20_000 }, () => {
   });
 
   test("masks what it records and reports", async () => {
-    deps.mask = (text) => text.replaceAll("hunter2", "***");
+    deps.mask = new SecretMask(["hunter2"]);
 
     expect((await attempt(1, async () => ({ deep: ["a hunter2"] }))).value).toEqual({ deep: ["a ***"] });
-    await expect(look(call(), async () => Promise.reject(new Error("x")))).rejects.toThrow();
+    await expect(look(deps, call(), async () => Promise.reject(new Error("x")))).rejects.toThrow();
   });
 
   test("knows whether other steps of the run were at work meanwhile", async () => {

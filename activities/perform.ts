@@ -2,6 +2,7 @@ import { Context } from "@temporalio/activity";
 import { type ApplicationFailure, CancelledFailure } from "@temporalio/common";
 import type { Call, LostAttempt, Outcome, Trace } from "../contract/activity.js";
 import type { Json } from "../contract/json.js";
+import type { ProjectSettings } from "../contract/project-settings.js";
 import { stepFolderName } from "../db/run-folder.js";
 import { checkBySchema } from "../definition/fit-schema.js";
 import { faultPoint } from "../fault.js";
@@ -9,10 +10,11 @@ import { describeFailure, StepFailure, toApplicationFailure, workerLost } from "
 import { type Journal, type Opening, SupersededError } from "./journal.js";
 import { type JournalKey, nameOf, type RecordedFailure, type RecordedResult } from "./journal-record.js";
 import { type LogSink, LogStream } from "./log-stream.js";
-import { mapTexts } from "./map-texts.js";
 import type { Marks } from "./marks.js";
 import { type Heartbeat, Interrupted, Operation } from "./operation.js";
 import { withinHistory } from "./oversize.js";
+import { accessTo, environmentOf, type ReadAccess } from "./project-access.js";
+import { NO_MASK, type SecretMask } from "./secret-mask.js";
 import { orGiveUp, StepClock } from "./step-clock.js";
 import { GRACE_MS, sweep } from "./sweep.js";
 
@@ -20,8 +22,10 @@ import { GRACE_MS, sweep } from "./sweep.js";
 export interface PerformDeps {
   journal: Journal;
   log: LogSink;
-  /** Hides secrets in whatever is recorded and reported. */
-  mask?: ((text: string) => string) | undefined;
+  /** Hides the installation's own secrets in whatever is recorded and reported. */
+  mask?: SecretMask | undefined;
+  /** Reads the settings and secrets of the run's project. @default none */
+  access?: ReadAccess | undefined;
   /** Told what goes wrong beside the step, such as a journal that cannot be written. */
   warn?: ((message: string, error: unknown) => void) | undefined;
   /** @default 5000 */
@@ -33,6 +37,8 @@ export interface PerformDeps {
 }
 
 export interface PerformOptions {
+  /** The project's settings matter to the work: they are read anew. @default false */
+  needsSettings?: boolean | undefined;
   /** The tree that the work left, looked at when it succeeded. */
   tree?: (() => Promise<Trace["tree"]>) | undefined;
 }
@@ -46,6 +52,11 @@ export interface Work {
   /** Goes into the environment of every child process. */
   marks: Marks & Record<string, string>;
   graceMs: number;
+  /** For the environment of the step's own processes: what the project's settings allow, and the secrets that the step names. */
+  env: Readonly<Record<string, string>>;
+  settings: ProjectSettings;
+  /** Hides the secrets in what is told. The log, the value, the failure and the rows that are left are hidden in anyway. */
+  mask: SecretMask;
   log: LogStream;
   /** Something was heard: the idle timeout begins anew. */
   alive(): void;
@@ -153,6 +164,8 @@ async function carryOut<Value>(
 
   let result: RecordedResult;
   let thrown: unknown;
+  let mask = deps.mask ?? NO_MASK;
+  log.hide(mask);
   try {
     if (lost.length > 0 && call.noRetry) {
       throw new StepFailure(
@@ -161,17 +174,25 @@ async function carryOut<Value>(
       );
     }
     faultPoint("activity:begun", step.number);
+    // Before the step's clock begins: while Postgres is away a step that needs it waits.
+    const { secrets = [] } = call;
+    const isFresh = options.needsSettings || secrets.length > 0;
+    const access = await accessTo(deps, { projectId: run.project_id, isFresh, signal });
+    mask = access.mask;
+    log.hide(mask);
+    const env = environmentOf(access, secrets, process.env);
     clock.start();
     const heard = { alive: () => clock.alive(), tell: (beat: Heartbeat) => operation.tell(beat) };
-    const given: Work = { attempt, signal, marks, graceMs, log, ...heard, isAlone: () => !operation.beside, left };
+    const of = { env, settings: access.settings, mask };
+    const given: Work = { attempt, signal, marks, graceMs, ...of, log, ...heard, isAlone: () => !operation.beside, left };
     const value = await orGiveUp(work(given), signal, graceMs);
     clock.stop();
     log.flush(); // on its way while the tree is looked at
     refuseUnfit(call, value);
     left.tree = (await options.tree?.().catch(noTree)) ?? left.tree;
-    const kept = await withinHistory(run, step, value);
+    const kept = await withinHistory(run, step, mask.json(value));
     if (kept.artifact) left.artifacts = [...(left.artifacts ?? []), kept.artifact];
-    result = { outcome: { ...trace(), value: kept.value } };
+    result = { outcome: { ...hidden(trace(), mask), value: kept.value } };
   } catch (error) {
     clock.stop();
     // What a failed step has left in the background would stand in the way of its next attempt.
@@ -185,11 +206,12 @@ async function carryOut<Value>(
     if (thrown instanceof StepFailure && error instanceof StepFailure && thrown !== error) {
       thrown = new StepFailure(thrown.type, thrown.message, error.output);
     }
-    result = { failure: await bounded(call, describeFailure(thrown, trace())) };
+    const { type, message, detail } = describeFailure(thrown, hidden(trace(), mask));
+    const output = detail.output === undefined ? {} : { output: mask.json(detail.output) };
+    result = { failure: await bounded(call, { type, message: mask.text(message), detail: { ...detail, ...output } }) };
   }
   const written = log.end();
   faultPoint("activity:done", step.number);
-  result = deps.mask ? mapTexts(result, deps.mask) : result;
   if (written) await written; // a recorded step has all its output
   try {
     await record(deps.journal, operation, result);
@@ -200,6 +222,12 @@ async function carryOut<Value>(
   }
   faultPoint("activity:recorded", step.number);
   return given(result, thrown);
+}
+
+/** In rows, what was said and seen is hidden in as a value is, and their ids and paths as such. */
+function hidden(trace: Trace, mask: SecretMask): Trace {
+  const calls = trace.tool_calls?.map((row) => ({ ...row, input: mask.json(row.input), output: mask.json(row.output) }));
+  return { ...mask.record(trace), ...(calls ? { tool_calls: calls } : {}) };
 }
 
 /** @throws {StepFailure} `output_invalid` when the value does not fit the step's schema. */

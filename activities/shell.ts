@@ -2,11 +2,12 @@ import { constants } from "node:os";
 import { StringDecoder } from "node:string_decoder";
 import type { Call, Outcome } from "../contract/activity.js";
 import { runChild } from "./child-process.js";
-import { childEnvironment } from "./environment.js";
+import { stepEnvironment } from "./environment.js";
 import { StepFailure } from "./failure.js";
 import { folderInside } from "./inside.js";
 import { excerptWindow } from "./output-window.js";
 import type { Work } from "./perform.js";
+import type { MaskedPieces, SecretMask } from "./secret-mask.js";
 import type { ChildExit } from "./start-child.js";
 import { performOnTree, type TreeDeps } from "./tree-step.js";
 
@@ -50,7 +51,7 @@ export async function runCommand({ run, input }: Call<ShellInput>, work: Work): 
   const { command, env, allowFailure = false } = input;
   if (command.includes("\0")) throw new StepFailure("invalid_input", "A command cannot hold a NUL character.");
   const cwd = await folderInside(run.workspace.path, input.cwd);
-  const kept = { stdout: new Kept(), stderr: new Kept() };
+  const kept = { stdout: new Kept(work.mask), stderr: new Kept(work.mask) };
   const output = (exit: ChildExit): ShellOutput => ({
     exitCode: exitCodeOf(exit),
     stdout: kept.stdout.toString(),
@@ -61,7 +62,7 @@ export async function runCommand({ run, input }: Call<ShellInput>, work: Work): 
   try {
     exit = await runChild("bash", ["-c", command], {
       cwd,
-      env: childEnvironment(work.marks, env),
+      env: stepEnvironment(work.marks, { ...work.env, ...env }),
       marks: work.marks,
       signal: work.signal,
       graceMs: work.graceMs,
@@ -97,17 +98,22 @@ function exitCodeOf({ exitCode, signal }: ChildExit): number {
   return exitCode ?? 128 + (signal ? constants.signals[signal] : 0);
 }
 
-/** What the result keeps of a stream, decoded across the borders of its pieces. */
+/** What the result keeps of a stream, decoded and hidden in across the borders of its pieces. */
 class Kept {
   private readonly decoder = new StringDecoder("utf8");
   private readonly window = excerptWindow(RESULT_CHARS);
+  private readonly pieces: MaskedPieces;
+
+  constructor(mask: SecretMask) {
+    this.pieces = mask.pieces();
+  }
 
   push(data: Buffer): void {
-    this.window.push(this.decoder.write(data));
+    this.window.push(this.pieces.push(this.decoder.write(data)));
   }
 
   toString(): string {
-    this.window.push(this.decoder.end());
+    this.window.push(this.pieces.push(this.decoder.end()) + this.pieces.end());
     return this.window.within(RESULT_BYTES);
   }
 }

@@ -17,6 +17,7 @@ import { projectRoutes } from "./routes/projects.js";
 import { runPartRoutes } from "./routes/run-parts.js";
 import { runControlRoutes, runRoutes } from "./routes/runs.js";
 import { schemaRoutes } from "./routes/schemas.js";
+import { secretRoutes } from "./routes/secrets.js";
 import { statsRoutes } from "./routes/stats.js";
 import { stepRoutes } from "./routes/steps.js";
 import { uploadRoutes } from "./routes/uploads.js";
@@ -50,7 +51,7 @@ export function surface(context: ApiContext): Group[] {
     { at: [""], open: true, routes: healthRoutes(context) },
     { at: ["/login"], open: true, routes: loginRoutes(context) },
     { at: ["/api/login-codes"], routes: loginCodeRoutes(context) },
-    { at: ["/api/projects"], routes: projectRoutes(context) },
+    { at: ["/api/projects"], routes: [...projectRoutes(context), ...secretRoutes(context)] },
     { at: ["/schemas"], open: true, routes: schemaRoutes() },
     { at: ["/api/workflows"], routes: workflow.flatMap((routes) => routes(context)) },
     { at: ["/api/workflow"], routes: inlineRoutes(context) },

@@ -14,9 +14,11 @@ import { addList } from "./commands/list.js";
 import { addLogs } from "./commands/logs.js";
 import { addOpen } from "./commands/open.js";
 import { addPause } from "./commands/pause.js";
+import { addProjects } from "./commands/projects.js";
 import { addRebuild } from "./commands/rebuild.js";
 import { addResume } from "./commands/resume.js";
 import { addRun } from "./commands/run.js";
+import { addSecrets } from "./commands/secrets.js";
 import { addSendEvent } from "./commands/send-event.js";
 import { addDev, addStart } from "./commands/start.js";
 import { addStatus } from "./commands/status.js";
@@ -47,6 +49,7 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
     ],
   ],
   ["Workflows:", [addInit, addValidate, addWorkflow]],
+  ["Projects:", [addProjects, addSecrets]],
   ["This machine:", [addStart, addDev, addDoctor, addRebuild]],
 ];
 

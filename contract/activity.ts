@@ -25,6 +25,8 @@ export interface Call<Input> {
   idleTimeoutMs?: number;
   /** JSON schema that the value must fit. */
   output_schema?: JsonObject;
+  /** Names of the project's secrets that the step's processes get as environment variables; the values are nowhere but there. */
+  secrets?: string[];
   input: Input;
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Json, JsonObject } from "./json.js";
 import { LEAST_MEMBERS, MOST_MEMBERS, PANEL_STRATEGIES } from "./panel.js";
+import { SecretNames } from "./secret.js";
 
 /**
  * A place where a value is looked up: a root, then own properties or indexes. Roots: `input` (the run's), `context` (the
@@ -114,6 +115,7 @@ export const PlanWork = z.discriminatedUnion("kind", [
     /** Where neither the step, nor its profile, nor its role says one. Left out: "default". */
     default_permission: Permission.optional(),
     max_turns: z.int().min(1).optional(),
+    secrets: SecretNames.optional(),
     /** What must be so after its turn; else it fails as `agent_unverified`. */
     verify: z.array(PlanCheck).min(1).optional(),
   }),
@@ -124,6 +126,7 @@ export const PlanWork = z.discriminatedUnion("kind", [
     cwd: Value.optional(),
     env: z.record(z.string(), Value).optional(),
     allow_failure: z.boolean().optional(),
+    secrets: SecretNames.optional(),
   }),
   z.strictObject({ kind: z.literal("tool"), server: z.string(), tool: z.string(), params: Value }),
   /** A function of the file that `Plan.activities` names, which is given `params`. */

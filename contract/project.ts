@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Id } from "./id.js";
+import { ProjectSettings } from "./project-settings.js";
 import { Time } from "./time.js";
 
 export const Repo = z.object({ owner: z.string(), name: z.string(), default_branch: z.string() });
@@ -10,6 +11,7 @@ export const Project = z.object({
   name: z.string(),
   path: z.string(),
   repo: Repo.nullable(),
+  settings: ProjectSettings,
   created_at: Time,
   updated_at: Time,
 });

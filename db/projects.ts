@@ -3,6 +3,7 @@ import { NotFoundError } from "../contract/errors.js";
 import type { JsonObject } from "../contract/json.js";
 import type { PageQuery } from "../contract/page.js";
 import type { Project } from "../contract/project.js";
+import { type SettingsChange, settingsOf } from "../contract/project-settings.js";
 import type { Database } from "./database.js";
 import { type Listed, momentAndId, sliceOf, toPage } from "./page.js";
 import { prepared } from "./prepared.js";
@@ -82,9 +83,21 @@ export async function createProject(db: Database, project: NewProject): Promise<
   return { project: toProject(same), created: false };
 }
 
+export interface ProjectChange {
+  name?: string | undefined;
+  /** Those that are said; null takes one back to its default. */
+  settings?: SettingsChange | undefined;
+}
+
 /** @throws {NotFoundError} */
-export async function renameProject(db: Database, id: string, name: string): Promise<Project> {
-  const [row] = await db.orm.update(projects).set({ name, updatedAt: new Date() }).where(eq(projects.id, id)).returning();
+export async function changeProject(db: Database, id: string, { name, settings = {} }: ProjectChange): Promise<Project> {
+  const said = Object.entries(settings).filter(([, value]) => value !== undefined);
+  const kept = sql`jsonb_strip_nulls(${projects.settings} || ${JSON.stringify(Object.fromEntries(said))}::jsonb)`;
+  const [row] = await db.orm
+    .update(projects)
+    .set({ ...(name === undefined ? {} : { name }), settings: kept, updatedAt: new Date() })
+    .where(eq(projects.id, id))
+    .returning();
   if (!row) throw new NotFoundError("project", id);
   return toProject(row);
 }
@@ -125,7 +138,7 @@ export async function runsOfProject(db: Database, id: string): Promise<{ id: str
 }
 
 function toProject(row: ProjectRow): Project {
-  const { id, name, path, repoOwner, repoName, repoDefaultBranch, createdAt, updatedAt } = row;
+  const { id, name, path, settings, repoOwner, repoName, repoDefaultBranch, createdAt, updatedAt } = row;
   const repo = repoOwner && repoName ? { owner: repoOwner, name: repoName, default_branch: repoDefaultBranch ?? "main" } : null;
-  return { id, name, path, repo, created_at: iso(createdAt), updated_at: iso(updatedAt) };
+  return { id, name, path, repo, settings: settingsOf(settings), created_at: iso(createdAt), updated_at: iso(updatedAt) };
 }

@@ -77,6 +77,7 @@ export const secrets = app.table(
       .notNull()
       .references(() => projects.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
+    /** Sealed: never as it was given. */
     value: text("value").notNull(),
     updatedAt: updatedAt(),
   },

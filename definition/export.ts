@@ -127,7 +127,8 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const { provider, panel, prompt, role, profile, skills, system_prompt, model, permission, max_turns, verify } = work;
+      const { provider, panel, prompt, role, profile, skills, system_prompt, model, permission, max_turns, secrets, verify } =
+        work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
       const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
       const files = { role: chosen(role), profile: chosen(profile), skills };
@@ -135,13 +136,13 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
       return {
         type: "agent",
         ...(panel && panelText(panel, chosen)),
-        ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns, verify: checks }),
+        ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns, secrets, verify: checks }),
       };
     }
     case "shell": {
-      const { command, cwd, env, allow_failure } = work;
+      const { command, cwd, env, allow_failure, secrets } = work;
       const variables = env && Object.fromEntries(Object.entries(env).map(([name, value]) => [name, jsonOf(value, writing)]));
-      return { type: "script", ...defined({ command: write(command), cwd: write(cwd), env: variables, allow_failure }) };
+      return { type: "script", ...defined({ command: write(command), cwd: write(cwd), env: variables, allow_failure, secrets }) };
     }
     case "tool":
       return { type: "tool", tool: `${work.server}.${work.tool}`, params: jsonOf(work.params, writing) };

@@ -7,6 +7,7 @@ import { durationMs } from "./duration.js";
 import type { Fields, TextRule } from "./fields.js";
 import { schemaOf } from "./json-schema.js";
 import { DEFAULT_PROVIDER, isProvider, providerOf } from "./providers.js";
+import { secretsOf } from "./secrets.js";
 import { URL_SAFE_NAME } from "./url-safe.js";
 import { checksOf } from "./verify.js";
 
@@ -77,6 +78,7 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
       model: fields.chosen("model", { max: 200 }),
       permission: fields.oneOf("permission", Permission.options),
       max_turns: maxTurns,
+      secrets: secretsOf(fields),
       verify: checksOf(fields),
     }),
   };
@@ -103,6 +105,7 @@ export function shellWork(fields: Fields): PlanWork & { kind: "shell" } {
       cwd: fields.template("cwd"),
       env: environmentOf(fields),
       allow_failure: fields.boolean("allow_failure"),
+      secrets: secretsOf(fields),
     }),
   };
 }

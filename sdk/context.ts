@@ -29,6 +29,8 @@ export interface ShellOptions extends StepOptions {
   /** Relative to the run's tree, and inside it. @default its root */
   cwd?: string;
   env?: Record<string, string>;
+  /** Names of the project's secrets, each a variable of the command's environment. One that is not set fails the step as `secret_missing`. */
+  secrets?: string[];
   /** Give the exit code back instead of failing. */
   allowFailure?: boolean;
 }
@@ -68,6 +70,8 @@ export interface AgentOptions extends StepOptions {
   /** How often the model may answer; Codex cannot be told, and the step fails as `agent_unsupported`. @default no limit */
   maxTurns?: number;
   env?: Record<string, string>;
+  /** As of a shell's. What the agent says of them is hidden in everything that is recorded. */
+  secrets?: string[];
   /** JSON schema of the answer's `data`. */
   schema?: Record<string, unknown>;
   /** An earlier answer's `sessionId`: the conversation goes on. `{ fork: sessionId }`: a copy of it does, and it stays as it is. */

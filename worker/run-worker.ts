@@ -8,6 +8,7 @@ import { createActivities } from "../activities/index.js";
 import { Journal } from "../activities/journal.js";
 import { launchFrom } from "../activities/launcher.js";
 import { createLogSink } from "../activities/log-sink.js";
+import { createAccess } from "../activities/project-access.js";
 import { recoverJournal } from "../activities/recover.js";
 import { type Config, TASK_QUEUE } from "../config.js";
 import type { Fact } from "../contract/fact.js";
@@ -17,6 +18,8 @@ import { projectPathOf, settledAmong, unnarratedRuns, unsettledExecutions } from
 import { keepMissingOutput } from "../db/missing-output.js";
 import { activitiesCodeOf } from "../db/registry.js";
 import { removeUnfinished } from "../db/run-folder.js";
+import { SecretBox } from "../db/secret-box.js";
+import { readAccess } from "../db/secrets.js";
 import { readSeed } from "../db/seed.js";
 import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
@@ -73,11 +76,13 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
   const writer = new NarrationWriter({ db, replay, onWritten, log });
 
+  const box = new SecretBox(home);
   const launcher = launchFrom(builtFile("activities/launcher-child.js"));
   const activities = createActivities({
     home,
     journal,
     log: logSink,
+    access: createAccess({ read: (id) => readAccess(db, id), open: (sealed, place) => box.open(sealed, place), warn }),
     warn,
     heartbeatMs: 2_000,
     claudeBin: config.claudeBin,

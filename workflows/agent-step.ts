@@ -46,7 +46,7 @@ export function agentStep(
   const said = defined({ ...files, model, systemPrompt, maxTurns, schema, session });
   const input = { ...defined({ provider }), prompt, ...said, ...declared };
   const who = provider ?? role ?? DEFAULT_PROVIDER;
-  const shown = { ...input } as JsonObject; // options are JSON by their types
+  const shown = { ...input, ...defined({ secrets: rest.secrets }) } as JsonObject; // options are JSON by their types
   const work = (place: Place) =>
     agentRounds(engine, place, (before, spent) =>
       onTree(

@@ -8,6 +8,8 @@ import { activitiesFor } from "./proxies.js";
 export interface DoOptions extends StepOptions {
   /** JSON schema that the step's value must fit. */
   outputSchema?: JsonObject;
+  /** Names of the project's secrets that its processes get. */
+  secrets?: string[];
   /** What the step's bar says on Temporal's page after its key, instead of what it does. */
   summary?: string;
   /** Why it was stopped, when that was not with its run. */
@@ -39,6 +41,7 @@ export function call<Input>(engine: Engine, { step, attempt, lost }: Place, opti
     attempt: attempt + lost,
     ...(options.retry === false ? { noRetry: true } : {}),
     ...defined({ timeoutMs: options.timeout, idleTimeoutMs: options.idleTimeout, output_schema: options.outputSchema }),
+    ...defined({ secrets: options.secrets }),
     input,
   };
 }

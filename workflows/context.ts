@@ -88,13 +88,27 @@ export function createContext(engine: Engine): AnyContext {
       case "agent": {
         const { agent: chosen, prompt } = config;
         const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify } = config;
-        const more = defined({ role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify });
+        const { secrets } = config;
+        const more = defined({
+          role,
+          profile,
+          skills,
+          model,
+          permission,
+          systemPrompt,
+          maxTurns,
+          env,
+          secrets,
+          schema,
+          session,
+          verify,
+        });
         const provider = typeof chosen === "object" ? chosen.provider : chosen;
         return agentStep(engine, id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
       }
       case "script": {
-        const { cwd, env, allowFailure } = config;
-        return named(id, () => shell(config.command, { ...options, ...defined({ cwd, env, allowFailure }) }));
+        const { cwd, env, secrets, allowFailure } = config;
+        return named(id, () => shell(config.command, { ...options, ...defined({ cwd, env, secrets, allowFailure }) }));
       }
       case "function":
         return run(id, () => config.fn(ctx), options);

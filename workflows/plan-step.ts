@@ -69,7 +69,7 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
     case "shell": {
       const { command, env: values } = renderCommand(work.command, scope);
       const env = work.env && Object.fromEntries(Object.entries(work.env).map(([name, value]) => [name, text(value)]));
-      const more = defined({ cwd: optional(work.cwd), allowFailure: work.allow_failure, env });
+      const more = defined({ cwd: optional(work.cwd), allowFailure: work.allow_failure, env, secrets: work.secrets });
       return async () => ({ ...(await shellStep(engine, key, command, { ...options, ...more }, values)) });
     }
     case "agent": {
@@ -77,7 +77,12 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
       const chosen = (what: Chosen | undefined) => (what === undefined ? undefined : choose(what, scope));
       const files = { role: chosen(work.role), profile: chosen(work.profile), skills: work.skills };
       const may = { permission: work.permission, defaultPermission: work.default_permission };
-      const said = { model: chosen(work.model), systemPrompt: optional(work.system_prompt), maxTurns: work.max_turns };
+      const said = {
+        model: chosen(work.model),
+        systemPrompt: optional(work.system_prompt),
+        maxTurns: work.max_turns,
+        secrets: work.secrets,
+      };
       const all = { ...rest, ...defined({ ...files, ...may, ...said, schema }) };
       const prompt = text(work.prompt);
       const provider = providerFor(chosen(work.provider));

@@ -18,7 +18,7 @@ export function shellStep(
   const all = { ...env, ...values };
   const given = Object.keys(all).length > 0 ? { env: all } : {};
   const shown = { ...(env ? { env: Object.keys(env) } : {}), ...(Object.keys(values).length > 0 ? { values } : {}) };
-  const input = { command, ...defined({ cwd, allowFailure }), ...shown };
+  const input = { command, ...defined({ cwd, allowFailure, secrets: rest.secrets }), ...shown };
   return engine.step({ kind: "shell", key, options: rest, input }, (place) =>
     onTree(engine, place, rest, command, (activities, call) =>
       activities.shell(call({ command, ...defined({ cwd, allowFailure }), ...given })),

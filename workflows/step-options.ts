@@ -1,5 +1,6 @@
 import { msToNumber } from "@temporalio/common/lib/time.js";
 import { LONGEST_MS } from "../contract/duration.js";
+import { SecretNames } from "../contract/secret.js";
 import type { StepOptions } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 
@@ -8,7 +9,9 @@ import { StepFailed } from "../sdk/step-failed.js";
  *
  * @throws {StepFailed} `invalid_input`, naming the option.
  */
-export function checkOptions(key: string, { timeout, idleTimeout, retry }: StepOptions): void {
+export function checkOptions(key: string, { timeout, idleTimeout, retry, secrets }: StepOptions & { secrets?: string[] }): void {
+  if (secrets !== undefined && !SecretNames.safeParse(secrets).success)
+    refuse(key, "secrets", "1 to 100 names of secrets, such as NPM_TOKEN", JSON.stringify(secrets));
   checkMs(key, "timeout", timeout);
   checkMs(key, "idleTimeout", idleTimeout);
   if (retry === undefined || typeof retry === "boolean") return;

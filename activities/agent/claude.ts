@@ -121,8 +121,8 @@ function optionsOf(request: AgentRequest): Options {
       extra: request.env,
       rootMayBypass: bypass && process.getuid?.() === 0,
     }),
-    settingSources: [],
-    strictMcpConfig: true,
+    settingSources: request.trustRepository ? ["project"] : [],
+    strictMcpConfig: !request.trustRepository,
     systemPrompt: {
       type: "preset",
       preset: "claude_code",

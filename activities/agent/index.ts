@@ -10,6 +10,7 @@ import type { Check, CheckResult } from "../../contract/verify.js";
 import { StepFailure } from "../failure.js";
 import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
+import type { SecretMask } from "../secret-mask.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
 import { takeBack } from "./plan-tree.js";
 import { type AgentEnd, AgentNotInstalledError, type AgentRequest, type Permission } from "./provider.js";
@@ -74,7 +75,7 @@ export interface AgentDeps extends PerformDeps, SessionDeps {
   home: string;
   /** The `claude` binary to use instead of the one that the Agent SDK carries. */
   claudeBin?: string | undefined;
-  /** Agents may be given the permission `bypassPermissions`. @default false */
+  /** Agents of all projects may be given the permission `bypassPermissions`. @default false: of those whose settings say so */
   allowBypass?: boolean | undefined;
   /** The `codex` binary to use instead of the one on PATH. */
   codexBin?: string | undefined;
@@ -88,7 +89,8 @@ const SESSION_STATUS = { completed: "completed", failed: "failed", stopped: "can
 
 const NOT_ALLOWED =
   'The permission "bypassPermissions" lets an agent run any command unasked, and is not allowed here. ' +
-  "Set LONGHAUL_ALLOW_BYPASS=on where Longhaul is started, or give the step the permission acceptEdits.";
+  'Allow it for the project with "longhaul projects set <project> allow_bypass=true", for all with LONGHAUL_ALLOW_BYPASS=on ' +
+  "where Longhaul is started, or give the step the permission acceptEdits.";
 
 /**
  * Give a coding agent a task in the run's tree. When its worker is lost, the next one goes on in the same
@@ -102,8 +104,8 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
   return (call) => {
     let task: AgentTask | undefined;
     const tree = async () => (task?.permission === "plan" ? undefined : deps.snapshotTree?.(call));
-    return perform(deps, "the agent", call, { tree }, async (work) => {
-      task = await withInstructions(call, work.log);
+    return perform(deps, "the agent", call, { tree, needsSettings: true }, async (work) => {
+      task = await withInstructions(call, work);
       return converse(deps, { ...call, input: task }, work);
     });
   };
@@ -115,9 +117,12 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const { provider, permission = "default", verify: checks = [] } = input;
   const unsupported = unsupportedBy(provider, input);
   if (unsupported !== null) throw new StepFailure("agent_unsupported", unsupported);
-  if (permission === "bypassPermissions" && !deps.allowBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
+  const mayBypass = deps.allowBypass || work.settings.allow_bypass;
+  if (permission === "bypassPermissions" && !mayBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
   const lineage = input.before?.lineage ?? work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
-  const mask = credentialMask({ ...process.env, ...input.env });
+  const env = { ...work.env, ...input.env };
+  const secrets = work.mask.with(credentialMask({ ...process.env, ...env }));
+  const mask = secrets.text;
   const session: AgentSessionRow = {
     id: `${step.id}-s${lineage.slice(lineage.lastIndexOf(":") + 1)}`,
     run_id: run.run_id,
@@ -133,7 +138,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const trail = new Trail(
     work.log,
     { run_id: run.run_id, step_id: step.id, agent_session_id: session.id },
-    mask,
+    secrets,
     run.workspace.path,
     input.before?.tool_calls,
   );
@@ -151,7 +156,8 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     model: input.model,
     systemPrompt: input.systemPrompt,
     maxTurns: input.maxTurns,
-    env: input.env,
+    env,
+    trustRepository: work.settings.trust_repository,
     schema: input.schema,
     resume: typeof input.session === "object" ? input.session.fork : input.session,
     fork: typeof input.session === "object",
@@ -176,19 +182,19 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   await teller.settled();
 
   if (end.halt) {
-    await leave(call, work, session, end, trail, mask);
+    await leave(call, work, session, end, trail, secrets);
     return { halt: end.halt, before: { lineage, tool_calls: trail.count } };
   }
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(start.state, after);
-  await leave(call, work, session, end, trail, mask);
+  await leave(call, work, session, end, trail, secrets);
   const value: AgentValue = {
     text: mask(end.text),
-    ...(end.data === undefined ? {} : { data: end.data }),
+    ...(end.data === undefined ? {} : { data: secrets.json(end.data) }),
     sessionId: end.sessionId ?? "",
     usage: end.usage,
     filesChanged: changed.slice(0, FILES_LISTED),
-    permissionDenials: end.permissionDenials,
+    permissionDenials: secrets.json(end.permissionDenials),
     ...(input.instructionFiles ? { instructionFiles: input.instructionFiles } : {}),
   };
   const wrote = permission === "plan" && (changed.length > 0 || start.state.head !== after.head);
@@ -217,7 +223,7 @@ async function leave(
   session: AgentSessionRow,
   end: AgentEnd,
   trail: Trail,
-  mask: (text: string) => string,
+  mask: SecretMask,
 ): Promise<void> {
   const transcript = end.transcript === null ? null : await keepTranscript(run, session, end.transcript, mask);
   work.left.artifacts = transcript ? [transcript] : [];

@@ -17,6 +17,8 @@ export interface AgentRequest {
   systemPrompt?: string | undefined;
   maxTurns?: number | undefined;
   env?: Readonly<Record<string, string>> | undefined;
+  /** The agent reads what the repository has for it: settings, instructions, hooks, tool servers. @default false */
+  trustRepository?: boolean | undefined;
   /** JSON schema of the answer. */
   schema?: Record<string, unknown> | undefined;
   /** An earlier session of this run to go on with. */

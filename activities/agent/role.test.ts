@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Call } from "../../contract/activity.js";
 import type { LogChunk } from "../../contract/log.js";
+import { DEFAULT_SETTINGS, type ProjectSettings } from "../../contract/project-settings.js";
 import { packageRoot } from "../../package-root.js";
 import { testFolder } from "../../test/support/stack.js";
 import { LogStream } from "../log-stream.js";
@@ -222,6 +223,16 @@ test("skills made for other programs are taken, and what those would allow is no
   expect(systemPrompt).not.toContain("Bash");
 });
 
+test("who names no agent, nor has a role that does, gets the project's", async () => {
+  save("agents/painter.md", "---\nprovider: claude\n---\nPaint.");
+
+  expect((await told({}, { default_provider: "codex" })).provider).toBe("codex");
+  expect((await told({ role: "nobody" }, { default_provider: "codex" })).provider).toBe("codex");
+  expect((await told({ role: "painter" }, { default_provider: "codex" })).provider).toBe("claude");
+  expect((await told({ provider: "claude" }, { default_provider: "codex" })).provider).toBe("claude");
+  await expect(told({}, { default_provider: "gone" })).rejects.toThrow("The project's default_provider: No agent is called");
+});
+
 test("what was read is in the step's log", async () => {
   save("agents/security.md", "You think as an attacker does.");
   await told({ role: "security" });
@@ -240,7 +251,7 @@ beforeEach(() => {
 });
 
 /** What the agent of a step is told. */
-async function told(input: Partial<AgentInput>): Promise<AgentTask> {
+async function told(input: Partial<AgentInput>, settings: Partial<ProjectSettings> = {}): Promise<AgentTask> {
   const log = new LogStream(
     { append: async (more) => void chunks.push(...more) },
     { run_id: "run_1", step_id: "run_1-1", attempt: 1 },
@@ -257,7 +268,7 @@ async function told(input: Partial<AgentInput>): Promise<AgentTask> {
     input: { prompt: "p", ...input },
   };
   try {
-    return await withInstructions(call, log);
+    return await withInstructions(call, { log, settings: { ...DEFAULT_SETTINGS, ...settings } });
   } finally {
     await log.end();
   }

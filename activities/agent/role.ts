@@ -1,8 +1,11 @@
 import type { Call } from "../../contract/activity.js";
 import type { AgentName } from "../../contract/agent-provider.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
-import { DEFAULT_PROVIDER } from "../../definition/providers.js";
+import type { ProjectSettings } from "../../contract/project-settings.js";
+import { DEFAULT_PROVIDER, providerOf } from "../../definition/providers.js";
+import { StepFailure } from "../failure.js";
 import type { LogStream } from "../log-stream.js";
+import type { Work } from "../perform.js";
 import type { AgentInput } from "./index.js";
 import { type Instruction, invalid, isFileName, pathOf, readInstruction } from "./instruction-file.js";
 
@@ -26,7 +29,10 @@ const MAX_BYTES = 256 * 1024;
  *
  * @throws {StepFailure} `agent_files_invalid`, before anything is asked: a profile or skill without a file, or a file that is not right.
  */
-export async function withInstructions({ run, input }: Call<AgentInput>, log: LogStream): Promise<AgentTask> {
+export async function withInstructions(
+  { run, input }: Call<AgentInput>,
+  { log, settings }: Pick<Work, "log" | "settings">,
+): Promise<AgentTask> {
   const { project_path: project } = run;
   const role = input.role === undefined ? null : await roleOf(project, input.role, log);
   const profile = [undefined, "default"].includes(input.profile) ? null : await needed(project, "profile", input.profile ?? "");
@@ -49,12 +55,20 @@ export async function withInstructions({ run, input }: Call<AgentInput>, log: Lo
   const permission = input.permission ?? ofProfile ?? role?.settings.permission ?? input.defaultPermission;
   return {
     ...input,
-    provider: input.provider ?? role?.settings.provider ?? DEFAULT_PROVIDER,
+    provider: input.provider ?? role?.settings.provider ?? providerOfProject(settings),
     ...(model === undefined ? {} : { model }),
     ...(permission === undefined ? {} : { permission }),
     ...(texts.length === 0 ? {} : { systemPrompt: texts.join("\n\n") }),
     ...(read.length === 0 ? {} : { instructionFiles: read.map(({ file }) => file) }),
   };
+}
+
+/** It could run when it was set, and may be no more. */
+function providerOfProject({ default_provider: name }: ProjectSettings): AgentName {
+  if (name === null) return DEFAULT_PROVIDER;
+  const found = providerOf(name);
+  if ("provider" in found) return found.provider;
+  throw new StepFailure("agent_unsupported", `The project's default_provider: ${found.problem}`);
 }
 
 /** Null, with a warning, when there is no such file. */

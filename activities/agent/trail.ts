@@ -1,6 +1,7 @@
 import type { ToolCallRow } from "../../contract/agent-session.js";
 import type { Json } from "../../contract/json.js";
 import type { LogStream } from "../log-stream.js";
+import type { SecretMask } from "../secret-mask.js";
 import type { AgentEvent } from "./provider.js";
 
 /** All tool calls of a step together, in characters of JSON: they go through the history. */
@@ -17,7 +18,7 @@ export class Trail {
   constructor(
     private readonly log: LogStream,
     private readonly owner: { run_id: string; step_id: string; agent_session_id: string },
-    private readonly mask: (text: string) => string,
+    private readonly secrets: SecretMask,
     /** The tree, whose paths are shown without it. */
     private readonly tree: string,
     /** Calls that were told before. */
@@ -35,16 +36,19 @@ export class Trail {
         this.log.write("log", event.resumed ? `(goes on in session ${event.sessionId})\n` : `(session ${event.sessionId})\n`);
         return;
       case "text":
-        this.log.write("stdout", `${this.mask(event.text)}\n`);
+        this.log.write("stdout", `${this.secrets.text(event.text)}\n`);
         return;
       case "stderr":
-        this.log.write("stderr", this.mask(event.text));
+        this.log.write("stderr", this.secrets.text(event.text));
         return;
       case "warning":
-        this.log.write("log", `${this.mask(event.text)}\n`, "warn");
+        this.log.write("log", `${this.secrets.text(event.text)}\n`, "warn");
         return;
       case "tool": {
-        this.log.write("log", `> ${event.tool} ${oneLine(this.mask(gist(event.input)).replaceAll(`${this.tree}/`, ""))}\n`);
+        this.log.write(
+          "log",
+          `> ${event.tool} ${oneLine(this.secrets.text(gist(event.input)).replaceAll(`${this.tree}/`, ""))}\n`,
+        );
         const id = `${this.owner.agent_session_id}-t${this.count + 1}`;
         const call = {
           id,
@@ -62,7 +66,7 @@ export class Trail {
       case "tool_result": {
         const call = this.byToolUse.get(event.id);
         if (call) Object.assign(call, { output: event.output, is_error: event.isError });
-        if (event.isError) this.log.write("log", `  ${oneLine(this.mask(event.output))}\n`, "warn");
+        if (event.isError) this.log.write("log", `  ${oneLine(this.secrets.text(event.output))}\n`, "warn");
         return;
       }
       case "alive":
@@ -85,9 +89,9 @@ export class Trail {
   }
 
   private cut(value: Json, chars: number): Json {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    if (text.length > chars) return `${this.mask(text).slice(0, chars)} … (${text.length} characters)`;
-    return typeof value === "string" ? this.mask(value) : JSON.parse(this.mask(text));
+    const hidden = this.secrets.json(value);
+    const text = typeof hidden === "string" ? hidden : JSON.stringify(hidden);
+    return text.length > chars ? `${text.slice(0, chars)} … (${text.length} characters)` : hidden;
   }
 }
 

@@ -4,6 +4,7 @@ import type { RunRef } from "../../contract/activity.js";
 import type { AgentSessionRow } from "../../contract/agent-session.js";
 import type { ArtifactRow } from "../../contract/artifact.js";
 import { runFolderPath, writeRunFile } from "../../db/run-folder.js";
+import type { SecretMask } from "../secret-mask.js";
 
 /**
  * Keep a session's transcript (JSON lines) with the run, as an artifact that the session's row names. Kept again
@@ -13,9 +14,9 @@ export async function keepTranscript(
   run: RunRef,
   session: Pick<AgentSessionRow, "id" | "step_id" | "name" | "agent">,
   file: string,
-  mask: (text: string) => string,
+  mask: SecretMask,
 ): Promise<ArtifactRow> {
-  const text = mask(await readFile(file, "utf8"));
+  const text = mask.jsonLines(await readFile(file, "utf8"));
   const path = `artifacts/${session.id.slice(run.run_id.length + 1)}.jsonl`;
   await writeRunFile(run.project_path, run.run_id, path, text);
   return {

@@ -1,9 +1,6 @@
-import { PLAIN } from "../environment.js";
+import { isBase } from "../environment.js";
 
-/** What a server inherits of the worker's environment, and its settings may name. */
-const INHERITED: readonly string[] = [...PLAIN, "USER", "LOGNAME", "SHELL", "TZ"];
-
-/** Besides those, settings may name what is meant for them: it counts as secret. */
+/** Besides what every server inherits, settings may name what is meant for them: it counts as secret. */
 const MEANT = /^MCP_\w+$/;
 
 /** Replaces `${…}` in a server's settings, and keeps what there is to know of them. */
@@ -31,7 +28,7 @@ export class Expansion {
   }
 
   private variable(whole: string, name: string, fallback: string | undefined): string {
-    if (!MEANT.test(name) && !INHERITED.includes(name)) {
+    if (!MEANT.test(name) && !isBase(name)) {
       this.problems.push(
         `${whole} cannot be used: of the worker's environment a server is given variables that begin with MCP_, so start Longhaul with MCP_${name || "NAME"}`,
       );
@@ -45,9 +42,4 @@ export class Expansion {
     if (MEANT.test(name)) this.secrets.add(value);
     return value;
   }
-}
-
-/** The part of an environment that every server inherits. */
-export function inheritedBy(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }

@@ -6,6 +6,7 @@ import { TOOL_TIMEOUT_MS, type ToolInput } from "../../contract/tool.js";
 import { StepFailure } from "../failure.js";
 import { mapTexts } from "../map-texts.js";
 import { type PerformDeps, perform } from "../perform.js";
+import { SecretMask } from "../secret-mask.js";
 import { ProjectServers } from "./config.js";
 import { findServer } from "./find-server.js";
 import { checkParams, toolNamed } from "./params.js";
@@ -151,6 +152,5 @@ function messageOf(error: unknown): string {
 
 /** Short texts are left alone: to hide them would hide half of everything. */
 function masking(secrets: readonly string[]): (text: string) => string {
-  const long = secrets.filter((secret) => secret.length >= 8);
-  return (text) => long.reduce((masked, secret) => masked.replaceAll(secret, "***"), text);
+  return new SecretMask(secrets.filter((secret) => secret.length >= 8)).text;
 }

@@ -4,12 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
-import { childEnvironment } from "../environment.js";
+import { stepEnvironment } from "../environment.js";
 import { guard } from "../launcher.js";
 import { ownerMark, thisProcess } from "../process-owner.js";
 import { recordStart, sweep } from "../sweep.js";
 import type { Reach } from "./config.js";
-import { inheritedBy } from "./expand.js";
 
 /** How long a server whose input has ended may take to end by itself. */
 const LEAVE_MS = 500;
@@ -45,7 +44,7 @@ export class StdioTransport implements Transport {
 
   async start(): Promise<void> {
     const { command, args, env, cwd } = this.reach;
-    const whole = childEnvironment(this.marks, env, inheritedBy(process.env));
+    const whole = stepEnvironment(this.marks, env);
     const child = spawn(command, args, { cwd, env: whole, detached: true, stdio: "pipe" });
     child.on("error", () => {}); // the first is thrown below; of a process that runs they say nothing
     await once(child, "spawn");

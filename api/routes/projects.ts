@@ -3,10 +3,13 @@ import { basename, isAbsolute } from "node:path";
 import { z } from "zod";
 import { ConflictError, InvalidError } from "../../contract/errors.js";
 import { newId } from "../../contract/id.js";
+import { Json } from "../../contract/json.js";
 import { Project } from "../../contract/project.js";
+import { SettingsChange } from "../../contract/project-settings.js";
 import { recordAudit } from "../../db/audit.js";
-import { createProject, deleteProject, getProject, listProjects, renameProject, runsOfProject } from "../../db/projects.js";
+import { changeProject, createProject, deleteProject, getProject, listProjects, runsOfProject } from "../../db/projects.js";
 import type { User } from "../../db/tokens.js";
+import { providerOf } from "../../definition/providers.js";
 import type { ApiContext } from "../context.js";
 import { cancelRun } from "../control-run.js";
 import { ById, Flag, Name, onePlace, pageFields } from "../fields.js";
@@ -50,11 +53,18 @@ export function projectRoutes(context: ApiContext): Route[] {
     route({
       method: "patch",
       path: "/:id",
-      summary: "Rename a project",
+      summary: "Rename a project, or change some of its settings",
       params: ById,
-      body: z.strictObject({ name: Name }),
+      body: z.strictObject({ name: Name.optional(), settings: SettingsChange.optional() }),
       answers: { 200: One(Project) },
-      handle: async ({ params, body }) => ok(await renameProject(db, params.id, body.name)),
+      handle: async ({ params, body, user }) => {
+        const { name, settings } = body;
+        if (name === undefined && settings === undefined) throw nothingToChange();
+        const changed = await changeProject(db, params.id, { name, settings: settings && withKnownProvider(settings) });
+        if (settings)
+          await recordAudit(db, { user_id: user.id, action: "project.settings", subject: params.id, data: Json.parse(settings) });
+        return ok(changed);
+      },
     }),
     route({
       method: "delete",
@@ -69,6 +79,20 @@ export function projectRoutes(context: ApiContext): Route[] {
       },
     }),
   ];
+}
+
+function nothingToChange(): InvalidError {
+  const message = "is missing: give a name, settings or both";
+  return new InvalidError(`name ${message}.`, [{ path: "name", message }]);
+}
+
+/** @throws {InvalidError} when no agent of that name can run. */
+function withKnownProvider(settings: SettingsChange): SettingsChange {
+  if (typeof settings.default_provider !== "string") return settings;
+  const found = providerOf(settings.default_provider);
+  if ("provider" in found) return { ...settings, default_provider: found.provider };
+  const path = "settings.default_provider";
+  throw new InvalidError(`${path}: ${found.problem}`, [{ path, message: found.problem }]);
 }
 
 /** The folder that a path names, without links. */

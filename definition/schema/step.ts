@@ -49,6 +49,7 @@ export const AGENT: Kind = {
     "model",
     "permission",
     "max_turns",
+    "secrets",
     "verify",
   ),
   required: ["prompt"],
@@ -84,6 +85,7 @@ export const KINDS = {
         additionalProperties: either("Its value.", { type: "string" }, { type: "number" }, { type: "boolean" }),
       }),
       allow_failure: flag("Another exit code than 0 is no failure.", false),
+      secrets: ref("secrets"),
     },
     required: ["command"],
   },
@@ -246,6 +248,11 @@ function partsOf({ reference, tries }: StepWords): Schema {
     model: text("The model it uses.", { maxLength: 200 }),
     permission: word("What it may do without asking.", Permission.options),
     max_turns: { type: "integer", minimum: 1, description: "How often the model may answer." },
+    secrets: list(
+      "Names of the project's secrets, which its processes find in their environment.",
+      { type: "string", pattern: "^(?!LONGHAUL_)[A-Z_][A-Z0-9_]{0,127}$" },
+      { minItems: 1, maxItems: 100 },
+    ),
     verify: list(
       "What must be so after its turn. Longhaul looks at each; when one is not so, the step fails as agent_unverified.",
       ref("check"),

@@ -32,6 +32,8 @@ export interface CliStack {
 export interface CallOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
+  /** Its standard input. @default none */
+  input?: string;
 }
 
 export interface Ended {
@@ -92,16 +94,19 @@ export async function cliStack(): Promise<CliStack> {
     },
   };
 
-  function begin(args: string[], { cwd = project, env: more = {} }: CallOptions = {}): Begun {
-    return beginCli(args, { cwd, env: { ...env, ...more } });
+  function begin(args: string[], { cwd = project, env: more = {}, input }: CallOptions = {}): Begun {
+    return beginCli(args, { cwd, env: { ...env, ...more }, input });
   }
 }
 
 /** Start the built program with an environment of its own. */
-export function beginCli(args: string[], { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }): Begun {
+export function beginCli(
+  args: string[],
+  { cwd, env, input }: { cwd: string; env: NodeJS.ProcessEnv; input?: string | undefined },
+): Begun {
   const { NO_COLOR: _, FORCE_COLOR: __, ...own } = process.env;
   const child = spawn(process.execPath, [builtFile("cli/main.js"), ...args], { cwd, env: { ...own, ...env } });
-  child.stdin.end();
+  child.stdin.end(input);
   const said = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (said.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (said.stderr += chunk.toString()));

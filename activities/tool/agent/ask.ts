@@ -48,7 +48,7 @@ export async function ask(deps: AgentDeps, use: ToolUse, question: Question): Pr
     schema: schema instanceof z.ZodType ? z.toJSONSchema(schema) : schema,
     ...defined(whom),
   };
-  const told = await withInstructions({ ...call, input }, work.log);
+  const told = await withInstructions({ ...call, input }, work);
   const answer = await converse(deps, { ...call, input: told }, work);
   if ("halt" in answer) throw new StepFailure("agent_api_error", answer.halt.message);
   return answer.data as Json; // there is one, or it would have thrown
