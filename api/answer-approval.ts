@@ -20,12 +20,12 @@ const SHOWN_POLL = 20;
  *
  * @throws {InvalidError} with every place that does not fit.
  */
-export function checkFields({ key, input }: AskedApproval, given: Json | undefined): Json | undefined {
-  if (input.fields === undefined) {
+export function checkFields({ key, fields }: AskedApproval, given: Json | undefined): Json | undefined {
+  if (fields === undefined) {
     if (given === undefined) return undefined;
     throw new InvalidError(`The approval ${key} asks for no fields.`, [{ path: "fields", message: "is not asked for" }]);
   }
-  const checked = checkBySchema(input.fields, given ?? {}, "fields");
+  const checked = checkBySchema(fields, given ?? {}, "fields");
   if (checked.ok) return checked.value;
   throw new InvalidError(checked.problems.map(({ path, message }) => `${path}: ${message}`).join("; "), checked.problems);
 }
@@ -63,7 +63,9 @@ async function refusalOf({ db }: ApiContext, error: unknown, stepId: string): Pr
   return error;
 }
 
-function whyNot({ step_id, status, output, error }: Step): string {
+function whyNot({ kind, step_id, status, output, error }: Step): string {
+  if (kind !== "approval")
+    return `The step ${step_id} does not wait for this answer${isStepFinished(status) ? `: it is ${status}` : ""}.`;
   if (status === "completed") {
     const { approved, by, at } = output as { approved: boolean; by: string | null; at: string }; // an approval's output
     return `The approval ${step_id} was ${approved ? "approved" : "rejected"} already, ${by === null ? "by its deadline" : `by ${by}`} at ${at}.`;
@@ -74,10 +76,15 @@ function whyNot({ step_id, status, output, error }: Step): string {
 }
 
 /** The step, once it shows its answer; or as it is when that takes over 5 s. */
-export async function answeredStep({ db }: ApiContext, stepId: string): Promise<Step> {
+export async function answeredStep({ db }: ApiContext, stepId: string, request?: string): Promise<Step> {
   for (const end = Date.now() + SHOWN_WITHIN; ; ) {
     const step = await getStep(db, stepId);
-    if (isStepFinished(step.status) || Date.now() >= end) return step;
+    if (showsAnswer(step, request) || Date.now() >= end) return step;
     await delay(SHOWN_POLL);
   }
+}
+
+/** An approval ends with its answer; a step that may ask several times goes on, and may ask the next. */
+export function showsAnswer({ status, waiting_for }: Step, request: string | undefined): boolean {
+  return isStepFinished(status) || (request !== undefined && waiting_for?.request !== request);
 }

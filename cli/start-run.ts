@@ -35,7 +35,7 @@ export function withStartOptions(command: Command): Command {
     .addOption(workspace.choices(["worktree", "in_place", "clone"]))
     .option("--base-branch <branch>", "to begin from")
     .addOption(strategy.choices(["stop", "continue", "retry"]))
-    .option("--no-interactive", "nobody is there to answer: approvals take their defaults at once, or fail");
+    .option("--no-interactive", "nobody is there to answer: approvals take their defaults at once, or fail; agents are refused");
 }
 
 /** Start a run of a workflow or file. A lost answer is asked for again without starting it twice. */

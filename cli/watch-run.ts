@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Comment } from "../contract/comment.js";
 import { PROGRESS, RunEvent } from "../contract/event.js";
-import { isFinished, RunStatus } from "../contract/run.js";
+import { isFinished, RunStatus, type WaitingFor } from "../contract/run.js";
 import type { WholeRun } from "../contract/whole-run.js";
 import type { LiveEvent, LonghaulClient } from "../sdk/client.js";
 import { CliError, EXIT } from "./exit.js";
@@ -111,15 +111,20 @@ class RunView {
     if (status.data !== "waiting") return;
     const { waiting_for } = await this.ask(() => readRun(this.client, this.runId));
     if (!waiting_for) return;
-    const asks =
-      waiting_for.kind === "approval" ? ` \`longhaul approve ${this.runId}\` or \`longhaul reject ${this.runId}\`` : "";
-    this.shown.screen.note(`Waiting: ${waiting_for.message}${asks}`);
+    this.shown.screen.note(`Waiting: ${waiting_for.message}${waysOut(this.runId, waiting_for)}`);
   }
 }
 
 async function lastSeq(client: LonghaulClient, runId: string): Promise<number> {
   const { data } = await client.list(runPath(runId, "/events"), RunEvent, { limit: 1 });
   return data[0]?.seq ?? 0;
+}
+
+/** What lets a run go on that asks a person. */
+function waysOut(runId: string, { kind, request }: WaitingFor): string {
+  if (kind !== "approval") return "";
+  const asked = request === undefined ? runId : `${runId} --request ${request}`;
+  return ` \`longhaul approve ${asked}\` or \`longhaul reject ${asked}\``;
 }
 
 function goesOn(runId: string): string {

@@ -24,6 +24,8 @@ export interface EngineState {
   /** Its tree has been made. */
   opened: boolean;
   events: MailboxState;
+  /** Rules of what people have allowed agents for the whole run. @default none */
+  permits?: string[];
 }
 
 /** Events that have come from outside. */

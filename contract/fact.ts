@@ -61,8 +61,11 @@ export type FactBody =
   | { type: "step.waiting"; step_id: string; waiting_for: WaitingFor }
   /** What it waited for is there: it goes on with what it did before. */
   | { type: "step.resumed"; step_id: string }
-  /** `by` null: the approval's deadline has answered. The step's end follows, with the whole answer as its output. */
-  | { type: "approval.answered"; step_id: string; approved: boolean; by: string | null }
+  /**
+   * `by` null: the deadline has answered. Of an approval the step's end follows, with the whole answer as its output; of an agent's
+   * step, which names the request, a line of its log says the rest.
+   */
+  | { type: "approval.answered"; step_id: string; approved: boolean; by: string | null; request?: string }
   /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died. */
   | {
       type: "step.attempt";

@@ -1,7 +1,11 @@
+import type { DecidedPermit, PermitQuery } from "./permit.js";
+
 /** Why an agent's turn ended before its work was done: it is gone on with in the same session when what it lacks is there. */
 export type Halt =
   /** The provider answers nobody of this account until then. */
-  { why: "limit"; until: string; message: string };
+  | { why: "limit"; until: string; message: string }
+  /** A person has to allow something, or to answer a question. */
+  | { why: "permission"; permit: PermitQuery; message: string };
 
 /** What the next round of a halted turn has to know of those before. */
 export interface RoundsBefore {
@@ -9,6 +13,8 @@ export interface RoundsBefore {
   lineage: string;
   /** Tool calls that were told already. */
   tool_calls: number;
+  /** What people have decided for this turn, in order. @default none */
+  permits?: DecidedPermit[];
 }
 
 /** What a round gives that ended by a halt. */

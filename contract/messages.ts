@@ -47,8 +47,10 @@ export interface AttachMessage extends Request {
 
 /** Somebody's answer to an approval. */
 export interface AnswerMessage extends Omit<Request, "reason" | "mode"> {
-  /** Row id of the approval's step. */
+  /** Row id of the step that asks. */
   step_id: string;
+  /** What it is the answer to, where a step may ask several times: `WaitingFor.request`. */
+  request?: string | undefined;
   approved: boolean;
   comment?: string | undefined;
   fields?: Json | undefined;

@@ -116,6 +116,13 @@ export const PlanWork = z.discriminatedUnion("kind", [
     default_permission: Permission.optional(),
     max_turns: z.int().min(1).optional(),
     secrets: SecretNames.optional(),
+    /** How a person is asked for what the permission does not cover. False: nobody is, it is refused. Left out: without a deadline. */
+    ask: z
+      .union([
+        z.literal(false),
+        z.strictObject({ deadline_ms: z.int().min(1).optional(), default: z.enum(["allow", "deny"]).optional() }),
+      ])
+      .optional(),
     /** What must be so after its turn; else it fails as `agent_unverified`. */
     verify: z.array(PlanCheck).min(1).optional(),
   }),

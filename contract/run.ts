@@ -4,6 +4,9 @@ import { Json } from "./json.js";
 import { Step, StepBrief } from "./step.js";
 import { Time } from "./time.js";
 import { Usage } from "./usage.js";
+import { WaitingFor } from "./waiting-for.js";
+
+export { WaitingFor };
 
 export const RunStatus = z.enum(["pending", "running", "paused", "waiting", "completed", "failed", "cancelled", "timed_out"]);
 export type RunStatus = z.infer<typeof RunStatus>;
@@ -15,21 +18,6 @@ export function isFinished(status: RunStatus): boolean {
 
 export const RunError = z.object({ type: z.string(), message: z.string(), step_id: z.string().optional() });
 export type RunError = z.infer<typeof RunError>;
-
-/** What a waiting run waits for. No run waits silently. */
-export const WaitingFor = z.object({
-  kind: z.enum(["approval", "event", "timer", "slot", "limit"]),
-  step_id: z.string().optional(),
-  message: z.string(),
-  /** When the wait began. */
-  since: Time.optional(),
-  until: Time.optional(),
-  /** Name of the event. */
-  event: z.string().optional(),
-  /** Of an approval: JSON schema of the answer's fields. */
-  fields: Json.optional(),
-});
-export type WaitingFor = z.infer<typeof WaitingFor>;
 
 /** One run of one version of a workflow. `…=x` of the contract: always equal to x. */
 export const Run = z.object({

@@ -3,6 +3,7 @@ import { Id } from "./id.js";
 import { Json } from "./json.js";
 import { Time } from "./time.js";
 import { Usage } from "./usage.js";
+import { WaitingFor } from "./waiting-for.js";
 
 export const StepStatus = z.enum(["pending", "running", "retrying", "waiting", "completed", "failed", "skipped", "cancelled"]);
 export type StepStatus = z.infer<typeof StepStatus>;
@@ -61,6 +62,8 @@ export const Step = StepBrief.extend({
   output: Json.nullable(),
   error: StepError.nullable(),
   error_message: z.string().nullable(),
+  /** Set while it waits. */
+  waiting_for: WaitingFor.nullable(),
   log_directory_path: z.string().nullable(),
   agent_session_id: z.string().nullable(),
   session: SessionSummary.nullable(),

@@ -1,7 +1,9 @@
-import { and, eq, or } from "drizzle-orm";
+import { and, eq, inArray, or } from "drizzle-orm";
 import { ApprovalInput } from "../contract/approval.js";
 import { ConflictError, NotFoundError } from "../contract/errors.js";
-import type { StepStatus } from "../contract/step.js";
+import type { Json } from "../contract/json.js";
+import type { StepKind } from "../contract/step.js";
+import type { WaitingFor } from "../contract/waiting-for.js";
 import type { Database } from "./database.js";
 import { steps } from "./schema.js";
 
@@ -9,29 +11,45 @@ export interface AskedApproval {
   /** Row id of its step. */
   id: string;
   key: string;
-  status: StepStatus;
-  input: ApprovalInput;
+  /** JSON schema of the answer's fields; without one an answer has none. */
+  fields?: Json;
+  /** Names what is asked now, of a step that may ask several times. Absent when it does not wait. */
+  request?: string;
 }
 
+/** Kinds of steps that ask people. */
+const ASKING: StepKind[] = ["approval", "agent"];
+
 /**
- * The approval with this row id, or of those with this key the one that waits; the last one when none does.
+ * What the step with this row id asks, or of those with this key the one that waits for an answer; the last one when none does.
  *
- * @throws {NotFoundError}
+ * @throws {NotFoundError} when it is no step that asks.
  * @throws {ConflictError} `ambiguous` when several with this key wait.
  */
 export async function findApproval(db: Database, runId: string, idOrKey: string): Promise<AskedApproval> {
   const named = or(eq(steps.id, idOrKey), eq(steps.stepKey, idOrKey));
   const rows = await db.orm
-    .select({ id: steps.id, key: steps.stepKey, status: steps.status, input: steps.input })
+    .select({ id: steps.id, key: steps.stepKey, kind: steps.kind, waitingFor: steps.waitingFor, input: steps.input })
     .from(steps)
-    .where(and(eq(steps.runId, runId), eq(steps.kind, "approval"), named))
+    .where(and(eq(steps.runId, runId), inArray(steps.kind, ASKING), named))
     .orderBy(steps.stepNumber);
-  const waiting = rows.filter(({ status }) => status === "waiting");
+  const waiting = rows.filter(({ waitingFor }) => waitingFor?.kind === "approval");
   const row = rows.find(({ id }) => id === idOrKey) ?? waiting[0] ?? rows.at(-1);
   if (!row) throw new NotFoundError("approval", idOrKey);
   if (row.id !== idOrKey && waiting.length > 1) {
     const ids = waiting.map(({ id }) => id).join(", ");
     throw new ConflictError(`${waiting.length} approvals called ${idOrKey} wait: name one by its id (${ids}).`, "ambiguous");
   }
-  return { ...row, input: ApprovalInput.parse(row.input) };
+  const { id, key, kind, waitingFor, input } = row;
+  return { id, key, ...(kind === "approval" ? fieldsOf(ApprovalInput.parse(input)) : askedNow(waitingFor)) };
+}
+
+function askedNow(waitingFor: WaitingFor | null): Pick<AskedApproval, "fields" | "request"> {
+  if (waitingFor?.kind !== "approval") return {};
+  const { request } = waitingFor;
+  return { ...fieldsOf(waitingFor), ...(request === undefined ? {} : { request }) };
+}
+
+function fieldsOf({ fields }: { fields?: Json | undefined }): Pick<AskedApproval, "fields"> {
+  return fields === undefined ? {} : { fields };
 }

@@ -9,7 +9,7 @@ import {
 } from "./fact-record.js";
 import { type RunRows, type Told, touch } from "./fact-rows.js";
 import { finish, setGit, setStatus, speaksForRun } from "./fact-run.js";
-import { failAttempt, finishStep, resumeStep, startStep, waitInStep } from "./fact-step.js";
+import { answerStep, failAttempt, finishStep, resumeStep, startStep, waitInStep } from "./fact-step.js";
 
 /**
  * Let a fact change the rows. Pure: nothing but `rows` is read or changed.
@@ -50,7 +50,8 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
     case "step.resumed":
       resumeStep(rows, fact);
       break;
-    case "approval.answered": // the step's end brings the answer
+    case "approval.answered":
+      answerStep(rows, fact);
       break;
     case "step.attempt":
       failAttempt(rows, fact);

@@ -27,9 +27,11 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
       return event("workflow.step.started", { step_id: fact.step.id, step_name: fact.step.name, phase: fact.step.phase });
     case "step.waiting":
       if (fact.waiting_for.kind !== "approval") return null;
-      return event("workflow.approval.requested", { step_id: fact.step_id });
-    case "approval.answered":
-      return event("workflow.approval.answered", { step_id: fact.step_id, approved: fact.approved, by: fact.by });
+      return event("workflow.approval.requested", { step_id: fact.step_id, ...requestOf(fact.waiting_for) });
+    case "approval.answered": {
+      const { step_id, approved, by } = fact;
+      return event("workflow.approval.answered", { step_id, approved, by, ...requestOf(fact) });
+    }
     case "step.attempt":
       if (fact.retry_at === null) return null;
       return event("workflow.step.retrying", { step_id: fact.step_id, attempt: fact.attempt, error: { ...fact.error } });
@@ -57,6 +59,11 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
     case "forgery.refused":
       return null;
   }
+}
+
+/** Which of a step's requests it is, where it may have several. */
+function requestOf({ request }: { request?: string | undefined }): JsonObject {
+  return request === undefined ? {} : { request };
 }
 
 function sessionSummary({ id, name, agent, status, session_file_path, usage }: AgentSessionRow): JsonObject {

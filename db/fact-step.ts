@@ -21,6 +21,7 @@ export function startStep(rows: RunRows, fact: Told<"step.started">): void {
 
   if (isStepFinished(before)) rows.run.currentStepIndex--;
   row.status = "running";
+  row.waitingFor = null;
   row.startedAt = at;
   row.completedAt = null;
   row.output = null;
@@ -34,6 +35,7 @@ export function waitInStep(rows: RunRows, fact: Told<"step.waiting">): void {
   const row = rows.steps.get(fact.step_id);
   if (!row || !moves(rows, row, fact)) return;
   row.status = "waiting";
+  row.waitingFor = fact.waiting_for;
   touch(rows, row, new Date(fact.at));
 }
 
@@ -41,6 +43,15 @@ export function resumeStep(rows: RunRows, fact: Told<"step.resumed">): void {
   const row = rows.steps.get(fact.step_id);
   if (!row || !moves(rows, row, fact)) return;
   row.status = "running";
+  row.waitingFor = null;
+  touch(rows, row, new Date(fact.at));
+}
+
+/** Nobody is asked any more. An approval that ends with it keeps its status until it does. */
+export function answerStep(rows: RunRows, fact: Told<"approval.answered">): void {
+  const row = rows.steps.get(fact.step_id);
+  if (!row || !moves(rows, row, fact)) return;
+  row.waitingFor = null;
   touch(rows, row, new Date(fact.at));
 }
 
@@ -50,6 +61,7 @@ export function failAttempt(rows: RunRows, fact: Told<"step.attempt">): void {
   keepAttempt(rows, fact);
   if (fact.retry_at === null || !moves(rows, row, fact)) return;
   row.status = "retrying";
+  row.waitingFor = null;
   row.attemptNumber = fact.attempt + 1;
   if (fact.attempt === 1) row.startedAt = new Date(fact.started_at);
   touch(rows, row, new Date(fact.at));
@@ -66,6 +78,7 @@ export function finishStep(rows: RunRows, fact: Told<"step.finished">): void {
   const completedAt = new Date(fact.completed_at);
   if (!isStepFinished(before)) rows.run.currentStepIndex++;
   row.status = fact.status;
+  row.waitingFor = null;
   row.attemptNumber = Math.max(fact.attempt, 1);
   row.output = fact.output;
   row.error = fact.error;
@@ -82,6 +95,7 @@ export function closeSteps(rows: RunRows): StepRow[] {
   const open = [...rows.steps.values()].filter((step) => !isStepFinished(step.status));
   for (const step of open) {
     step.status = "cancelled";
+    step.waitingFor = null;
     step.completedAt = step.startedAt && step.startedAt > run.completedAt ? step.startedAt : run.completedAt;
     run.currentStepIndex++;
     touch(rows, step, run.completedAt);
@@ -141,6 +155,7 @@ function newStep(fact: Told<"step.started">, at: Date): StepRow {
     input: null,
     output: null,
     error: null,
+    waitingFor: null,
     logDirectoryPath: null,
     agentSessionId: null,
     execution: null,

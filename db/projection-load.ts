@@ -190,6 +190,7 @@ export function namedIn(facts: readonly Told[]): Named {
         name(named.steps, fact.step.id);
         break;
       case "step.waiting":
+      case "approval.answered":
       case "step.resumed":
       case "step.attempt":
       case "step.finished":

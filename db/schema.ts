@@ -296,6 +296,7 @@ export const steps = mirror.table(
     input: jsonb("input").$type<Json>(),
     output: jsonb("output").$type<Json>(),
     error: jsonb("error").$type<StepError>(),
+    waitingFor: jsonb("waiting_for").$type<WaitingFor>(),
     logDirectoryPath: text("log_directory_path"),
     agentSessionId: text("agent_session_id"),
     /** The Temporal execution whose narration, at `status_seq`, last set the status. */

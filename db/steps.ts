@@ -164,6 +164,7 @@ function toStep(row: StepRow, sessions: Session[]): Step {
     output: row.output,
     error: row.error,
     error_message: row.error?.message ?? null,
+    waiting_for: row.waitingFor,
     log_directory_path: row.logDirectoryPath,
     agent_session_id: row.agentSessionId,
     session: sessions.find((session) => session.id === row.agentSessionId) ?? sessions.at(-1) ?? null,

@@ -94,6 +94,14 @@ describe.each([
       { kind: "agent", model: "m", permission: "plan", max_turns: 3 },
     ],
     [
+      { prompt: "p", ask: false },
+      { kind: "agent", ask: false },
+    ],
+    [
+      { prompt: "p", ask: { deadline: "1h", default: "deny" } },
+      { kind: "agent", ask: { deadline_ms: 3_600_000, default: "deny" } },
+    ],
+    [
       {
         prompt: "p",
         verify: [
@@ -169,6 +177,10 @@ describe.each([
     [{ prompt: "p", verify: [{ file_exists: "{{ steps.nowhere.path }}" }] }, 'There is no step "nowhere"'],
     [{ command: "x", verify: [{ tree_changed: true }] }, 'Unknown key "verify"'],
     [{ prompt: "p", agent: "gemini" }, 'cannot run steps yet. Use "claude" or "codex"'],
+    [{ prompt: "p", ask: "1h" }, '"ask" must be false, or a map'],
+    [{ prompt: "p", ask: { deadline: "1h", default: "reject" } }, "one of allow, deny"],
+    [{ prompt: "p", ask: { deadline: 30 } }, "is in milliseconds"],
+    [{ prompt: "p", ask: { until: "1h" } }, 'Unknown key "until"'],
     [{ prompt: "p", agent: "codex", max_turns: 3 }, "Codex cannot be ended after a number of turns"],
     [{ prompt: "p", provider: "clyde" }, 'Did you mean "claude"?'],
     [{ prompt: "p", profile: "../strict" }, "safe in a URL"],

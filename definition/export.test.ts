@@ -34,6 +34,7 @@ describe.each(dialects)("a plan of %s", (dialect, keyWord, write) => {
         skills: fc.constantFrom([], ["tidy", "review"]),
         model: fc.constantFrom("opus", "\\{{ x }}", "{{ input.model }}"),
         permission: fc.constantFrom("plan", "default"),
+        ask: fc.constantFrom(false, { deadline: "1h", default: "deny" }, { deadline: 5000 }),
         verify: fc.constantFrom(
           [{ tree_changed: true }, { branch_pushed: true }],
           [{ file_exists: "{{ input.a }}.md" }, { command: "npm test", timeout: "500ms" }, { branch_pushed: "x{{ input.a }}" }],

@@ -127,8 +127,21 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const { provider, panel, prompt, role, profile, skills, system_prompt, model, permission, max_turns, secrets, verify } =
-        work;
+      const {
+        provider,
+        panel,
+        prompt,
+        role,
+        profile,
+        skills,
+        system_prompt,
+        model,
+        permission,
+        max_turns,
+        secrets,
+        ask,
+        verify,
+      } = work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
       const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
       const files = { role: chosen(role), profile: chosen(profile), skills };
@@ -136,7 +149,16 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
       return {
         type: "agent",
         ...(panel && panelText(panel, chosen)),
-        ...defined({ agent: chosen(provider), ...files, ...texts, permission, max_turns, secrets, verify: checks }),
+        ...defined({
+          agent: chosen(provider),
+          ...files,
+          ...texts,
+          permission,
+          max_turns,
+          secrets,
+          ask: ask && askFields(ask),
+          verify: checks,
+        }),
       };
     }
     case "shell": {
@@ -172,6 +194,16 @@ function panelText(
     defined({ name, provider, role: chosen(role), model: chosen(model) }),
   );
   return { mode: "parallel", providers, strategy, ...defined({ agree_on }) };
+}
+
+function askFields({
+  deadline_ms,
+  default: answer,
+}: {
+  deadline_ms?: number | undefined;
+  default?: string | undefined;
+}): JsonObject {
+  return defined({ deadline: deadline_ms === undefined ? undefined : milliseconds(deadline_ms), default: answer });
 }
 
 function checkOf(check: PlanCheck, writing: Writing): JsonObject {

@@ -1,6 +1,7 @@
 import { type AgentName, unsupportedBy } from "../contract/agent-provider.js";
 import { LONGEST_MS } from "../contract/duration.js";
 import { type Chosen, Permission, type PlanWork, type Value } from "../contract/plan.js";
+import { askOf } from "./ask.js";
 import { commandOf } from "./command-field.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
@@ -79,6 +80,7 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
       permission: fields.oneOf("permission", Permission.options),
       max_turns: maxTurns,
       secrets: secretsOf(fields),
+      ask: askOf(fields),
       verify: checksOf(fields),
     }),
   };

@@ -43,8 +43,8 @@ export interface Conversation {
   cwd: string;
 }
 
-/** What Claude Code says of a call that ended with its process, or that a signal ended: the script makes it again. */
-const INTERRUPTED = /^(\[Tool call interrupted|Exit code 1(37|43)\b)/;
+/** Of a call that ended with its process, or that a signal ended, or that a person is asked about: the script makes it again. */
+const INTERRUPTED = /^(\[Tool call interrupted|Exit code 1(37|43)\b|A person is asked whether)/;
 
 export function readMessages(request: MessagesRequest): Conversation {
   const exchanges: Exchange[] = [];

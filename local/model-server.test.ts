@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { claude } from "../activities/agent/claude.js";
+import { refusing } from "../test/support/agent-refusing.js";
 import { testFolder } from "../test/support/stack.js";
 import { DEMO_RULES, makeDemoProject } from "./demo-project.js";
 import { type ModelServer, startModelServer } from "./model-server.js";
@@ -137,6 +138,7 @@ function turns(folder: string, cwd: string) {
       lineage,
       configDir: join(folder, "agents", "claude"),
       sessionFile: join(folder, "agents", `${count}.json`),
+      permit: refusing(permission),
       marks: { LONGHAUL_RUN_ID: "run_model", LONGHAUL_OPERATION: lineage },
       signal: new AbortController().signal,
       watch: () => {},

@@ -3,6 +3,7 @@ import type { SessionChoice } from "../contract/agent-session.js";
 import type { ArtifactType, FileType } from "../contract/artifact.js";
 import type { InstructionFile } from "../contract/instruction-file.js";
 import type { LogLevel } from "../contract/log.js";
+import type { PermitDecision } from "../contract/permit.js";
 import type { RetryPolicy } from "../contract/retry.js";
 import type { Agent } from "./agents.js";
 import type { ActivityFunctions } from "./define-workflow.js";
@@ -76,6 +77,14 @@ export interface AgentOptions extends StepOptions {
   schema?: Record<string, unknown>;
   /** An earlier answer's `sessionId`: the conversation goes on. `{ fork: sessionId }`: a copy of it does, and it stays as it is. */
   session?: SessionChoice;
+  /**
+   * How a person is asked for what the permission does not cover: the step waits as an approval does, `deadline` (milliseconds, or a text such as
+   * `"2 hours"`) for each answer, and when nobody has answered by then `default` counts. `"allow"` needs `LONGHAUL_ALLOW_BYPASS`. `false`: nobody is
+   * asked, it is refused; so is all in a run that nobody attends, and of an agent inside `ctx.run`.
+   *
+   * @default no deadline; default "deny"
+   */
+  ask?: false | { deadline?: number | string; default?: "allow" | "deny" };
   /** Checked after the turn, each of them; what does not hold fails the step as `agent_unverified`. */
   verify?: AgentCheck[];
 }
@@ -89,6 +98,8 @@ export interface AgentResult {
   usage: object;
   filesChanged: string[];
   permissionDenials: unknown[];
+  /** What people were asked for, in order, and what they said; absent when they were not. */
+  permissions?: PermitDecision[];
   /** Of a step with `verify`, in its order. */
   verified?: { check: string; ok: boolean }[];
 }

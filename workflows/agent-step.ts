@@ -1,11 +1,13 @@
 import { AGENTS, isAgentName } from "../contract/agent-provider.js";
 import { SessionChoice } from "../contract/agent-session.js";
 import type { JsonObject } from "../contract/json.js";
+import type { PermitAsking } from "../contract/permit.js";
 import type { Check } from "../contract/verify.js";
 import { DEFAULT_PROVIDER } from "../definition/providers.js";
 import type { Agent } from "../sdk/agents.js";
 import type { AgentOptions, AgentResult, Permission } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
+import { askingOf } from "./agent-permit.js";
 import { agentRounds } from "./agent-rounds.js";
 import { type DoOptions, defined, onTree } from "./call.js";
 import { checksOf } from "./checks.js";
@@ -31,7 +33,7 @@ export function agentStep(
   { verify, ...options }: AgentStepOptions,
   checks: readonly Check[] | StepFailed = checksOf(key, verify),
 ): Promise<AgentResult> {
-  const { role, profile, skills, permission, defaultPermission, ...others } = options;
+  const { role, profile, skills, permission, defaultPermission, ask, ...others } = options;
   const { model, systemPrompt, maxTurns, env, schema, session, stopped, ...rest } = others;
   const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
   if (provider !== undefined && !isAgentName(provider)) return Promise.reject(unavailable(key, provider));
@@ -44,21 +46,29 @@ export function agentStep(
   const declared = checks.length > 0 ? { verify: [...checks] } : {};
   const files = { role, profile, skills, permission, defaultPermission };
   const said = defined({ ...files, model, systemPrompt, maxTurns, schema, session });
+  const asking = askingOf(engine, key, ask);
+  if (asking instanceof StepFailed) return Promise.reject(asking);
   const input = { ...defined({ provider }), prompt, ...said, ...declared };
   const who = provider ?? role ?? DEFAULT_PROVIDER;
-  const shown = { ...input, ...defined({ secrets: rest.secrets }) } as JsonObject; // options are JSON by their types
+  const shown = { ...input, ...(ask && { ask: asking }), ...defined({ secrets: rest.secrets }) } as JsonObject; // options are JSON by their types
   const work = (place: Place) =>
-    agentRounds(engine, place, (before, spent) =>
+    agentRounds(engine, place, asking, (before, spent) =>
       onTree(
         engine,
         place,
         { ...rest, ...left(rest, spent) },
         place.step.key === key ? who : `${key} (${who})`,
-        (activities, call) => activities.agent(call({ name: key, ...input, ...defined({ env, before }) })),
+        (activities, call) =>
+          activities.agent(call({ name: key, ...input, ...attendance(engine, asking), ...defined({ env, before }) })),
       ),
     );
   const plan = { kind: "agent" as const, key, options: rest, input: shown, ...defined({ stopped }) };
   return engine.step(plan, noticingRole(engine, { role, who: provider ?? DEFAULT_PROVIDER }, work));
+}
+
+/** What the agent's activity has to know of people. */
+function attendance({ permits }: Engine, ask: PermitAsking | undefined): { ask?: PermitAsking; granted?: string[] } {
+  return { ...(ask && { ask }), ...(ask && permits.size > 0 ? { granted: [...permits] } : {}) };
 }
 
 /** What is left of the step's time limit. */

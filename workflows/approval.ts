@@ -60,15 +60,25 @@ export async function approve(
 
 /** The approvals of a run that wait for an answer. */
 export class Approvals {
-  private readonly open = new Map<string, ApprovalAnswer | null>();
+  private readonly open = new Map<string, { request: string | undefined; answer: ApprovalAnswer | null }>();
+
+  private readonly requests = new Map<string, number>();
 
   constructor(
     private readonly runId: string,
     private readonly narrator: Narrator,
   ) {}
 
-  begin(stepId: string): void {
-    this.open.set(stepId, null);
+  /** Names the next of several things that a step asks. */
+  nextRequest(stepId: string): string {
+    const count = (this.requests.get(stepId) ?? 0) + 1;
+    this.requests.set(stepId, count);
+    return `${stepId}-q${count}`;
+  }
+
+  /** @param request names what is asked, of a step that may ask several times: an answer to another one is refused. */
+  begin(stepId: string, request?: string): void {
+    this.open.set(stepId, { request, answer: null });
   }
 
   end(stepId: string): void {
@@ -76,12 +86,13 @@ export class Approvals {
   }
 
   answerOf(stepId: string): ApprovalAnswer | null {
-    return this.open.get(stepId) ?? null;
+    return this.open.get(stepId)?.answer ?? null;
   }
 
   /** @throws {ApplicationFailure} `answered` unless the step waits for an answer: who answers first decides. */
-  check({ step_id }: AnswerMessage): void {
-    if (this.open.get(step_id) === null) return;
+  check({ step_id, request }: AnswerMessage): void {
+    const open = this.open.get(step_id);
+    if (open && open.answer === null && open.request === request) return;
     const message = `The step ${step_id} of the run ${this.runId} does not wait for an answer.`;
     throw ApplicationFailure.nonRetryable(message, "answered");
   }
@@ -93,15 +104,16 @@ export class Approvals {
   }
 
   settle(stepId: string, answer: ApprovalAnswer): ApprovalAnswer {
-    this.open.set(stepId, answer);
+    const request = this.open.get(stepId)?.request;
+    this.open.set(stepId, { request, answer });
     const { approved, by, at } = answer;
-    this.narrator.tell({ type: "approval.answered", step_id: stepId, approved, by }, at);
+    this.narrator.tell({ type: "approval.answered", step_id: stepId, approved, by, ...defined({ request }) }, at);
     return answer;
   }
 }
 
 /** Whether somebody may answer. */
-function isAttended({ spec }: Engine): boolean {
+export function isAttended({ spec }: Engine): boolean {
   return spec.interactive !== false;
 }
 

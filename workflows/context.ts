@@ -87,7 +87,7 @@ export function createContext(engine: Engine): AnyContext {
     switch (config.type) {
       case "agent": {
         const { agent: chosen, prompt } = config;
-        const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify } = config;
+        const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify, ask } = config;
         const { secrets } = config;
         const more = defined({
           role,
@@ -102,6 +102,7 @@ export function createContext(engine: Engine): AnyContext {
           schema,
           session,
           verify,
+          ask,
         });
         const provider = typeof chosen === "object" ? chosen.provider : chosen;
         return agentStep(engine, id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });

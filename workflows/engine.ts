@@ -64,6 +64,8 @@ export class Engine {
   readonly children = new Children();
   /** What people were told once about the run, and need not be told again. */
   readonly noticed = new Set<string>();
+  /** Rules of what people have allowed agents for the whole run. */
+  readonly permits: Set<string>;
   /** Why the run does not go on in a further execution, although this one has become long. */
   heldBack: string | undefined;
   private readonly numbering: Numbering;
@@ -87,6 +89,7 @@ export class Engine {
     this.phase = before ? before.phase : (spec.phases[0] ?? null);
     this.approvals = new Approvals(spec.run_id, narrator);
     this.mailbox = new Mailbox(before?.events);
+    this.permits = new Set(before?.permits);
     this.numbering = new Numbering(spec.run_id, before);
     this.tree = new RunTree(this.run, before?.opened ?? false);
     this.seeding = spec.seed && new Seeding(spec.seed);
@@ -100,7 +103,16 @@ export class Engine {
   /** All that the run's next execution needs to number and name on. */
   handOver(): EngineState {
     const { comments, labels, phase, latest = null, state } = this;
-    const kept = { comments, labels, phase, latest, state, opened: this.tree.isOpen, events: this.mailbox.handOver() };
+    const kept = {
+      comments,
+      labels,
+      phase,
+      latest,
+      state,
+      opened: this.tree.isOpen,
+      events: this.mailbox.handOver(),
+      permits: [...this.permits],
+    };
     return { ...this.numbering.handOver(), ...kept };
   }
 

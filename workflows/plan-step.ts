@@ -1,12 +1,12 @@
 import type { AgentName } from "../contract/agent-provider.js";
 import type { Json, JsonObject } from "../contract/json.js";
-import type { Chosen, PlanPanel, PlanStep, Value } from "../contract/plan.js";
+import type { Chosen, PlanPanel, PlanStep, PlanWork, Value } from "../contract/plan.js";
 import { ConditionError, meets } from "../definition/meets.js";
 import { providerOf } from "../definition/providers.js";
 import { asText, RenderError, render } from "../definition/render.js";
 import { renderCommand } from "../definition/render-command.js";
 import type { Scope } from "../definition/scope.js";
-import type { AgentResult } from "../sdk/context.js";
+import type { AgentOptions, AgentResult } from "../sdk/context.js";
 import type { PanelAnswer, PanelAnswers } from "../sdk/panel.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { activityStep } from "./activity-step.js";
@@ -82,6 +82,7 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
         systemPrompt: optional(work.system_prompt),
         maxTurns: work.max_turns,
         secrets: work.secrets,
+        ask: askOf(work),
       };
       const all = { ...rest, ...defined({ ...files, ...may, ...said, schema }) };
       const prompt = text(work.prompt);
@@ -124,6 +125,10 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
       return () => child(engine, key, { workflow: work.workflow, input }, options);
     }
   }
+}
+
+function askOf({ ask }: PlanWork & { kind: "agent" }): AgentOptions["ask"] {
+  return ask && defined({ deadline: ask.deadline_ms, default: ask.default });
 }
 
 /** The loader takes no plan that calls functions and comes without them. */

@@ -2,27 +2,22 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CanUseTool, Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { Halt } from "../../contract/halt.js";
 import type { Json } from "../../contract/json.js";
 import type { AgentFailure, PermissionDenial } from "./answer.js";
 import { readAnswer } from "./claude-answer.js";
 import { claudeBinary } from "./claude-binary.js";
 import { CLAUDE_CREDENTIALS, claudeEnvironment } from "./claude-environment.js";
+import { ASK_TOOL, schemaOfQuestions, withAnswers } from "./claude-question.js";
 import { promptsIn, totalIn, transcriptOf } from "./claude-transcript.js";
 import { usageSince } from "./claude-usage.js";
-import {
-  type AgentEnd,
-  AgentNotInstalledError,
-  type AgentProvider,
-  type AgentRequest,
-  CONTINUE,
-  type Permission,
-} from "./provider.js";
+import { ASKED } from "./permit.js";
+import { type AgentEnd, AgentNotInstalledError, type AgentProvider, type AgentRequest, CONTINUE } from "./provider.js";
 import { enterSession, sessionIdFor } from "./session-file.js";
 import { endEarlier, superviseTurn, wordsOf } from "./turn.js";
 
-/** Tools that wait for a person, outlive the turn, or leave the run's tree. */
+/** Tools that outlive the turn, or leave the run's tree. */
 const WITHHELD = [
-  "AskUserQuestion",
   "CronCreate",
   "CronDelete",
   "CronList",
@@ -57,6 +52,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
 
   const denials: PermissionDenial[] = [];
   const plan: { text?: string } = {};
+  const halted: { halt?: Halt } = {};
   let result: SDKResultMessage | undefined;
   const trouble = await superviseTurn(request, async ({ aborted, started }) => {
     const options: Options = {
@@ -65,7 +61,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
       ...(entry.mode === "new" && resume !== undefined ? { resume, forkSession: true } : {}),
       pathToClaudeCodeExecutable: binary,
       abortController: aborted,
-      ...(request.permission === "bypassPermissions" ? {} : { canUseTool: decide(request.permission, denials, plan) }),
+      ...(request.permission === "bypassPermissions" ? {} : asking(request, { denials, plan, halted })),
       stderr: (text) => request.watch({ type: "stderr", text }),
       spawnClaudeCodeProcess: ({ command, args, cwd, env }) => {
         const child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
@@ -74,7 +70,10 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
         return child;
       },
     };
-    for await (const message of query({ prompt: entry.mode === "continue" ? CONTINUE : request.prompt, options })) {
+    for await (const message of query({
+      prompt: entry.mode === "continue" ? (request.goOn ?? CONTINUE) : request.prompt,
+      options,
+    })) {
       if (message.type === "result") result = message;
       report(message, request.watch);
     }
@@ -85,6 +84,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   const end = { sessionId: entry.sessionId, transcript: written ?? null, usage, permissionDenials: denials };
   const answer = result && readAnswer(result, request.schema);
   if (request.signal.aborted) return { ...end, status: "stopped", text: answer?.text ?? "", failure: null };
+  if (halted.halt) return { ...end, status: "halted", halt: halted.halt, text: "", failure: null };
   if (!answer) {
     const failure: AgentFailure = { type: "agent_failed", message: `Claude Code ended without an answer: ${wordsOf(trouble)}` };
     return { ...end, status: "failed", text: "", failure };
@@ -130,7 +130,7 @@ function optionsOf(request: AgentRequest): Options {
     },
     permissionMode: request.permission,
     ...(bypass ? { allowDangerouslySkipPermissions: true } : {}),
-    disallowedTools: WITHHELD,
+    disallowedTools: request.attended ? WITHHELD : [ASK_TOOL, ...WITHHELD],
     includePartialMessages: true,
     verbatimPrompts: true,
     ...(request.model === undefined ? {} : { model: request.model }),
@@ -144,20 +144,45 @@ function unnamed({ $schema: _, ...schema }: Record<string, unknown>): Record<str
   return schema;
 }
 
-/** Nobody is there to be asked: what the mode does not allow is refused, with the reason, and listed. */
-function decide(permission: Permission, denials: PermissionDenial[], plan: { text?: string }): CanUseTool {
-  return async (tool, input) => {
-    if (tool === "ExitPlanMode" && permission === "plan") {
+/** What becomes of a turn's requests. */
+interface Asked {
+  denials: PermissionDenial[];
+  plan: { text?: string };
+  /** The first that a person has to decide. */
+  halted: { halt?: Halt };
+}
+
+/**
+ * What the mode does not allow is decided by the request's `permit`; what is refused is listed. When a person has to decide, the call is
+ * answered so, the others of the same message are done or refused, and the turn ends before the model is asked again.
+ */
+function asking(request: AgentRequest, { denials, plan, halted }: Asked): Pick<Options, "canUseTool" | "hooks"> {
+  const canUseTool: CanUseTool = async (tool, input, { description, decisionReason }) => {
+    if (tool === "ExitPlanMode" && request.permission === "plan") {
       if (typeof input.plan === "string") plan.text = input.plan;
       return { behavior: "deny", message: "The plan is taken down and the work ends here. Answer with one closing sentence." };
     }
-    const reason =
-      permission === "plan"
-        ? `${tool} may change something, and this step only plans.`
-        : `${tool} needs a person's consent in the mode "${permission}", and nobody can be asked while the run goes on. Do without it, or say what you would have done.`;
-    denials.push({ tool, input: input as Json, reason });
-    return { behavior: "deny", message: reason };
+    if (halted.halt) return { behavior: "deny", message: ASKED };
+    const question = tool === ASK_TOOL ? schemaOfQuestions(input) : undefined;
+    const json = input as Json; // from the model
+    const decided = await request.permit({ tool, input: json, reason: reasonOf(input, description, decisionReason), question });
+    if ("allow" in decided)
+      return { behavior: "allow", updatedInput: question && decided.fields ? withAnswers(input, decided.fields) : input };
+    if ("halt" in decided) {
+      halted.halt ??= decided.halt;
+      return { behavior: "deny", message: ASKED };
+    }
+    if (!question) denials.push({ tool, input: json, reason: decided.deny });
+    return { behavior: "deny", message: decided.deny };
   };
+  const stop = async () => (halted.halt ? { continue: false, stopReason: ASKED } : {});
+  return { canUseTool, hooks: { PostToolBatch: [{ hooks: [stop] }] } };
+}
+
+/** The agent's own remark on a command; else what Claude Code says of the call, unless that is but the file's name. */
+function reasonOf(input: Record<string, unknown>, ...more: (string | undefined)[]): string | undefined {
+  const [said] = [input.description, ...(typeof input.file_path === "string" ? more.slice(1) : more)].filter(Boolean);
+  return typeof said === "string" ? said : undefined;
 }
 
 function report(message: SDKMessage, watch: AgentRequest["watch"]): void {

@@ -6,12 +6,15 @@ import type { TreeRef } from "../../contract/fact.js";
 import type { Halted, RoundsBefore } from "../../contract/halt.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
 import type { Json } from "../../contract/json.js";
+import type { PermitAsking, PermitDecision } from "../../contract/permit.js";
 import type { Check, CheckResult } from "../../contract/verify.js";
 import { StepFailure } from "../failure.js";
 import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
 import type { SecretMask } from "../secret-mask.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
+import { createPermit, toldOf } from "./permit.js";
+import { denialsOf, permissionsOf } from "./permit-record.js";
 import { takeBack } from "./plan-tree.js";
 import { type AgentEnd, AgentNotInstalledError, type AgentRequest, type Permission } from "./provider.js";
 import { credentialMask, PROVIDERS } from "./providers.js";
@@ -52,6 +55,10 @@ export interface AgentInput {
   session?: SessionChoice;
   /** What must be so after the turn. */
   verify?: Check[];
+  /** How a person is asked for what the permission does not cover. Left out: nobody is, and it is refused. */
+  ask?: PermitAsking;
+  /** Rules of what people have allowed for the whole run. */
+  granted?: string[];
   /** Goes on with a turn that was halted. */
   before?: RoundsBefore;
 }
@@ -64,6 +71,8 @@ export interface AgentValue {
   usage: AgentUsage;
   filesChanged: string[];
   permissionDenials: PermissionDenial[];
+  /** What people were asked for, in order. Absent when they were not. */
+  permissions?: PermitDecision[];
   /** What was read of the project for the role, the profile and the skills. */
   instructionFiles?: InstructionFile[];
   /** How each of `verify` went, in its order. */
@@ -86,6 +95,10 @@ export interface AgentDeps extends PerformDeps, SessionDeps {
 const FILES_LISTED = 500;
 
 const SESSION_STATUS = { completed: "completed", failed: "failed", stopped: "cancelled", halted: "running" } as const;
+
+const NOT_BY_DEFAULT =
+  "What nobody has answered is not allowed here (ask, default: allow): it would be the permission bypassPermissions, a little later. " +
+  "Set LONGHAUL_ALLOW_BYPASS=on where Longhaul is started, or leave the default out.";
 
 const NOT_ALLOWED =
   'The permission "bypassPermissions" lets an agent run any command unasked, and is not allowed here. ' +
@@ -119,6 +132,8 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   if (unsupported !== null) throw new StepFailure("agent_unsupported", unsupported);
   const mayBypass = deps.allowBypass || work.settings.allow_bypass;
   if (permission === "bypassPermissions" && !mayBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
+  if (input.ask?.default === "allow" && !mayBypass) throw new StepFailure("permission_not_allowed", NOT_BY_DEFAULT);
+  const decided = input.before?.permits?.map((permit) => ({ ...permit })) ?? [];
   const lineage = input.before?.lineage ?? work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
   const env = { ...work.env, ...input.env };
   const secrets = work.mask.with(credentialMask({ ...process.env, ...env }));
@@ -161,6 +176,17 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     schema: input.schema,
     resume: typeof input.session === "object" ? input.session.fork : input.session,
     fork: typeof input.session === "object",
+    goOn: decided.length > 0 ? toldOf(decided.at(-1)!) : undefined,
+    permit: createPermit({
+      permission,
+      attended: input.ask !== undefined,
+      granted: input.granted ?? [],
+      decided,
+      tree: run.workspace.path,
+      who: `The agent of "${step.name}"`,
+      mask,
+    }),
+    attended: input.ask !== undefined && permission !== "plan",
     configDir: join(folder, provider),
     sessionFile: join(folder, `${session.id}.json`),
     lineage,
@@ -183,7 +209,8 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
 
   if (end.halt) {
     await leave(call, work, session, end, trail, secrets);
-    return { halt: end.halt, before: { lineage, tool_calls: trail.count } };
+    if (end.halt.why === "permission") work.log.write("log", `${end.halt.message}\n`, "warn");
+    return { halt: end.halt, before: { lineage, tool_calls: trail.count, ...(decided.length > 0 ? { permits: decided } : {}) } };
   }
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(start.state, after);
@@ -194,7 +221,8 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     sessionId: end.sessionId ?? "",
     usage: end.usage,
     filesChanged: changed.slice(0, FILES_LISTED),
-    permissionDenials: secrets.json(end.permissionDenials),
+    permissionDenials: secrets.json(denialsOf(decided, end.permissionDenials)),
+    ...(decided.length > 0 ? { permissions: permissionsOf(decided) } : {}),
     ...(input.instructionFiles ? { instructionFiles: input.instructionFiles } : {}),
   };
   const wrote = permission === "plan" && (changed.length > 0 || start.state.head !== after.head);

@@ -3,6 +3,7 @@ import type { Halt } from "../../contract/halt.js";
 import type { Json } from "../../contract/json.js";
 import type { Marks } from "../marks.js";
 import type { AgentFailure, AgentUsage, PermissionDenial } from "./answer.js";
+import type { Permit } from "./permit.js";
 
 export type Permission = "default" | "plan" | "acceptEdits" | "bypassPermissions";
 
@@ -25,6 +26,12 @@ export interface AgentRequest {
   resume?: string | undefined;
   /** Go on with a copy of it: it stays as it is. */
   fork?: boolean | undefined;
+  /** What a session is told that is continued. @default CONTINUE */
+  goOn?: string | undefined;
+  /** Decides on each request that the permission does not cover. */
+  permit: Permit;
+  /** Somebody may be asked by it: the agent's own ways of asking people are open. @default false */
+  attended?: boolean | undefined;
 
   /** The agent's folder for this run: settings and transcripts, outside the tree. */
   configDir: string;

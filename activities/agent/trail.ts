@@ -96,13 +96,13 @@ export class Trail {
 }
 
 /** What a reader wants to see first of a tool's input. */
-function gist(input: Json): string {
+export function gist(input: Json): string {
   if (typeof input !== "object" || input === null || Array.isArray(input)) return JSON.stringify(input);
   const first = input.command ?? input.file_path ?? input.pattern ?? input.url ?? input.description;
   return typeof first === "string" ? first : JSON.stringify(input);
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   const line = text.trim().replace(/\s+/g, " ");
   return line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)} …` : line;
 }

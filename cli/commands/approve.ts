@@ -13,11 +13,17 @@ import { print, printJson } from "../output.js";
 interface AnswerOptions extends FormatOption {
   comment?: string;
   field?: string[];
+  forRun?: boolean;
+  request?: string;
 }
 
 /** `longhaul approve <run> [step]`: yes to what a run asks. */
 export function addApprove(program: Command): void {
-  add(program.command("approve"), "approve", "say yes to what a run asks");
+  add(
+    program.command("approve").option("--for-run", "of what an agent asks: all calls of this kind, for the rest of the run"),
+    "approve",
+    "say yes to what a run asks",
+  );
 }
 
 /** `longhaul reject <run> [step]`: no to what a run asks. */
@@ -30,6 +36,7 @@ function add(command: Command, name: "approve" | "reject", description: string):
     .argument("[step]", "key, number or id of the step that asks; needed when several do")
     .description(description)
     .option("-c, --comment <text>", "kept with the answer")
+    .option("--request <id>", "answer only this request of a step that asks several times")
     .option("--field <field>", "what the answer fills in: key=value, JSON, or @file; may be given several times", gathered)
     .action((given: string, step: string | undefined, options: AnswerOptions) => answer(name, given, { step, ...options }));
 }
@@ -37,7 +44,7 @@ function add(command: Command, name: "approve" | "reject", description: string):
 async function answer(
   what: "approve" | "reject",
   given: string,
-  { step, comment, field, format }: AnswerOptions & { step: string | undefined },
+  { step, comment, field, forRun, request, format }: AnswerOptions & { step: string | undefined },
 ): Promise<void> {
   const client = connect();
   const run = await findRun(client, given);
@@ -45,23 +52,30 @@ async function answer(
   const body: JsonObject = { answer: what };
   if (comment !== undefined) body.reason = comment;
   if (field !== undefined) body.fields = readInput(field, wantedFields(asking), "--field");
+  if (forRun) body.fields = { ...(JsonObject.safeParse(body.fields).data ?? {}), scope: "run" };
+  const asked = request ?? asking.waiting_for?.request;
+  if (asked !== undefined) body.request = asked;
   const path = runPath(run.id, `/approvals/${encodeURIComponent(asking.id)}`);
   const answered = await client.post(path, Step, body, { key: randomUUID() });
   if (format === "json") printJson(answered);
-  else print(`${asking.step_id} ${what === "approve" ? "approved" : "rejected"}`);
+  else print(`${asking.step_id} ${what === "approve" ? "approved" : "rejected"}${of(asking)}`);
+}
+
+/** What an agent was answered. */
+function of({ waiting_for }: Step): string {
+  return waiting_for?.permission ? `: ${waiting_for.permission.tool}` : "";
 }
 
 /** The step of a run that asks, when there is no doubt which. */
 function onlyAsking(run: WholeRun): Step {
-  const asking = run.steps.filter(({ kind, status }) => kind === "approval" && status === "waiting");
+  const asking = run.steps.filter(({ waiting_for }) => waiting_for?.kind === "approval");
   const [first, ...others] = asking;
   if (!first) throw new CliError(EXIT.failed, `The run ${run.id} asks nothing just now. It is ${run.status}.`);
   if (others.length === 0) return first;
   throw new CliError(EXIT.usage, `Several steps of it ask: ${asking.map(({ step_id }) => step_id).join(", ")}. Say which.`);
 }
 
-/** The schema of an approval's fields, as its step was asked with. */
-function wantedFields({ input }: Step): JsonObject[string] | null {
-  const asked = JsonObject.safeParse(input);
-  return asked.success ? (asked.data.fields ?? null) : null;
+/** The schema of what an answer fills in. */
+function wantedFields({ waiting_for }: Step): JsonObject[string] | null {
+  return waiting_for?.fields ?? null;
 }

@@ -103,8 +103,8 @@ phases: [check, ship]
 input: { type: object, properties: { files: { type: array }, tag: { type: string } } }
 timeout: 2 hours
 steps:
-  - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, profile: strict, skills: [tidy], system_prompt: Be brief., model: x, permission: plan, max_turns: 5 }
-  - { id: code, prompt: Code., verify: [{ tree_changed: true }, { file_exists: "{{ input.tag }}.md" }, { command: npm test, timeout: 60s }, { branch_pushed: true }, { branch_pushed: main }] }
+  - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, profile: strict, skills: [tidy], system_prompt: Be brief., model: x, permission: plan, max_turns: 5, ask: { deadline: 1h, default: deny } }
+  - { id: code, prompt: Code., ask: false, verify: [{ tree_changed: true }, { file_exists: "{{ input.tag }}.md" }, { command: npm test, timeout: 60s }, { branch_pushed: true }, { branch_pushed: main }] }
   - id: test
     type: script
     phase: check

@@ -50,6 +50,7 @@ export const AGENT: Kind = {
     "permission",
     "max_turns",
     "secrets",
+    "ask",
     "verify",
   ),
   required: ["prompt"],
@@ -252,6 +253,18 @@ function partsOf({ reference, tries }: StepWords): Schema {
       "Names of the project's secrets, which its processes find in their environment.",
       { type: "string", pattern: "^(?!LONGHAUL_)[A-Z_][A-Z0-9_]{0,127}$" },
       { minItems: 1, maxItems: 100 },
+    ),
+    ask: either(
+      "How a person is asked for what the permission does not cover; false: nobody is, it is refused.",
+      { const: false },
+      map("Left out: without a deadline.", {
+        deadline: duration("How long each answer may take.", { least: 1000 }),
+        default: word(
+          "What counts when nobody has answered by then; allow needs LONGHAUL_ALLOW_BYPASS.",
+          ["allow", "deny"],
+          "deny",
+        ),
+      }),
     ),
     verify: list(
       "What must be so after its turn. Longhaul looks at each; when one is not so, the step fails as agent_unverified.",

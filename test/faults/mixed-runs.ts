@@ -60,7 +60,7 @@ export default defineWorkflow({
     }
     if (way === "agent") {
       const first = await ctx.agent("write", { permission: "bypassPermissions", prompt: "[[write made.txt hello]] [[say It is written.]]" });
-      await ctx.agent("go on", { session: first.sessionId, prompt: "[[shell npm run deploy]] [[say I could not.]]" });
+      await ctx.agent("go on", { ask: false, session: first.sessionId, prompt: "[[shell npm run deploy]] [[say I could not.]]" });
     }
     if (way === "asked") {
       const { fields } = await ctx.approve("go", { message: "Go?", fields: z.object({ ticket: z.string() }), phase: "work" });

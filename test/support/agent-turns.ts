@@ -6,6 +6,7 @@ import type { AgentEnd, AgentEvent, AgentRequest } from "../../activities/agent/
 import { PROVIDERS } from "../../activities/agent/providers.js";
 import type { AgentName } from "../../contract/agent-provider.js";
 import type { ModelServer } from "../../local/model-server.js";
+import { refusing } from "./agent-refusing.js";
 import { builtScript } from "./built-script.js";
 import { testFolder } from "./stack.js";
 
@@ -19,7 +20,7 @@ export interface AgentTurns {
   /** What the last turns have told, but for `alive`. */
   readonly events: AgentEvent[];
   run(prompt: string, options?: TurnOptions): Promise<AgentEnd>;
-  request(prompt: string, options?: TurnOptions): Omit<AgentRequest, "signal" | "watch">;
+  request(prompt: string, options?: TurnOptions): Omit<AgentRequest, "signal" | "watch" | "permit">;
   /** The same in a process that can be killed, as a worker can. */
   startWorker(prompt: string, options?: TurnOptions): Promise<{ kill(): Promise<void> }>;
   has(file: string): boolean;
@@ -39,7 +40,8 @@ export function agentTurns(name: AgentName, model: ModelServer): AgentTurns {
       const watch = (event: AgentEvent) => {
         if (event.type !== "alive") turns.events.push(event);
       };
-      return PROVIDERS[name].run({ signal: new AbortController().signal, watch, ...turns.request(prompt, options) });
+      const permit = refusing(options?.permission ?? "default");
+      return PROVIDERS[name].run({ signal: new AbortController().signal, watch, permit, ...turns.request(prompt, options) });
     },
     request: (prompt, options) => ({
       prompt,

@@ -36,6 +36,7 @@ export interface StartOptions {
   timeout_ms?: number;
   in_place?: boolean;
   continue_after?: number;
+  interactive?: boolean;
   /** How the definition's file ends. @default ".ts" */
   ending?: ".ts" | ".yaml" | ".json" | ".workflow.yml";
 }
@@ -90,7 +91,7 @@ export async function longhaul(): Promise<Longhaul> {
 
   async function start(
     source: string,
-    { input = {}, timeout_ms, in_place = false, continue_after, ending = ".ts" }: StartOptions = {},
+    { input = {}, timeout_ms, in_place = false, continue_after, interactive, ending = ".ts" }: StartOptions = {},
   ): Promise<StartedRun> {
     const path = `.agent/workflows/definitions/${newId("file")}${ending}`;
     const file = join(project, path);
@@ -124,6 +125,7 @@ export async function longhaul(): Promise<Longhaul> {
       workspace: in_place
         ? { mode: "in_place", path: project, base_branch: null }
         : { mode: "worktree", path: join(home, "worktrees", row.id, id), base_branch: null },
+      ...(interactive === undefined ? {} : { interactive }),
       timeout_ms: timeout_ms ?? workflow.timeout_ms,
       triggered_by: null,
       priority: null,

@@ -1,0 +1,1 @@
+ALTER TABLE "mirror"."steps" ADD COLUMN "waiting_for" jsonb;
