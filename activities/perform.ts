@@ -41,6 +41,8 @@ export interface PerformOptions {
   needsSettings?: boolean | undefined;
   /** The tree that the work left, looked at when it succeeded. */
   tree?: (() => Promise<Trace["tree"]>) | undefined;
+  /** Whether this is the step's value, which has to fit its schema. @default always */
+  isValue?: ((value: unknown) => boolean) | undefined;
 }
 
 /** What the work inside an activity is given. */
@@ -188,7 +190,7 @@ async function carryOut<Value>(
     const value = await orGiveUp(work(given), signal, graceMs);
     clock.stop();
     log.flush(); // on its way while the tree is looked at
-    refuseUnfit(call, value);
+    if (options.isValue?.(value) ?? true) refuseUnfit(call, value);
     left.tree = (await options.tree?.().catch(noTree)) ?? left.tree;
     const kept = await withinHistory(run, step, mask.json(value));
     if (kept.artifact) left.artifacts = [...(left.artifacts ?? []), kept.artifact];

@@ -3,7 +3,13 @@ import type { DecidedPermit, PermitQuery } from "./permit.js";
 /** Why an agent's turn ended before its work was done: it is gone on with in the same session when what it lacks is there. */
 export type Halt =
   /** The provider answers nobody of this account until then. */
-  | { why: "limit"; until: string; message: string }
+  | {
+      why: "limit";
+      until: string;
+      message: string;
+      /** It is the limit of the model that was asked; the account's others answer. */
+      of_model?: boolean;
+    }
   /** A person has to allow something, or to answer a question. */
   | { why: "permission"; permit: PermitQuery; message: string };
 

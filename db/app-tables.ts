@@ -1,5 +1,6 @@
 /** The tables of schema `app`, for drizzle-kit, which generates a migration for what a file exports. */
 export {
+  accountLimits,
   app,
   audit,
   idempotencyKeys,

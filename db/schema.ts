@@ -178,6 +178,22 @@ export const tombstones = app.table("tombstones", {
   at: moment("at").notNull().defaultNow(),
 });
 
+/** Usage limits that agents' turns have met: until then none is begun on the account. */
+export const accountLimits = app.table(
+  "account_limits",
+  {
+    provider: text("provider").notNull(),
+    /** A hash of the credentials. */
+    account: text("account").notNull(),
+    /** Null: of the whole account; else of this model of it, as steps name it. */
+    model: text("model"),
+    until: moment("until").notNull(),
+    message: text("message").notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [unique("account_limits_of").on(t.provider, t.account, t.model).nullsNotDistinct()],
+);
+
 export const runs = mirror.table(
   "runs",
   {

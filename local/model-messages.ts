@@ -11,6 +11,14 @@ export function messagesRequest(body: string): WireRequest {
     conversation: readMessages(asked),
     answer: (move) => new Message(asked.model, move, body.length),
     error: (status, message) => ({ type: "error", error: { type: errorType(status), message } }),
+    limit: (until) => ({
+      headers: {
+        "anthropic-ratelimit-unified-status": "rejected",
+        "anthropic-ratelimit-unified-reset": String(until),
+        "anthropic-ratelimit-unified-representative-claim": "five_hour",
+      },
+      body: { type: "error", error: { type: errorType(429), message: "This request would exceed your account's rate limit." } },
+    }),
   };
 }
 

@@ -57,6 +57,14 @@ export function responsesRequest(body: string): WireRequest {
     conversation: readResponses(asked),
     answer: (move) => new Response(asked, move, body.length),
     error: (_status, message) => ({ error: { type: "server_error", code: null, message } }),
+    limit: (until) => ({
+      headers: {
+        "x-codex-primary-used-percent": "100",
+        "x-codex-primary-window-minutes": "300",
+        "x-codex-primary-reset-at": String(until),
+      },
+      body: { error: { type: "usage_limit_reached", message: "The usage limit has been reached", resets_at: until } },
+    }),
   };
 }
 

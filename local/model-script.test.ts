@@ -27,6 +27,15 @@ describe("the scripted model", () => {
     expect(nextMove(asked("[[slow 500]]"), [])).toEqual({ say: "Done.", afterMs: 500 });
   });
 
+  test("has a usage limit until a time, and goes on after it", () => {
+    expect(nextMove(asked("[[limit 1900000000]] [[say later]]"), [])).toEqual({ say: "later", limitedUntil: 1_900_000_000 });
+    expect(nextMove(asked("[[limit 1900000000]] [[slow 5]]"), [])).toEqual({
+      say: "Done.",
+      afterMs: 5,
+      limitedUntil: 1_900_000_000,
+    });
+  });
+
   test("answers with a status, or not at all", () => {
     expect(nextMove(asked("[[status 429]]"), [])).toEqual({ status: 429 });
     expect(nextMove(asked("[[hang]]"), [])).toEqual({ hang: true });

@@ -9,6 +9,8 @@ export type Move = (
 ) & {
   /** Milliseconds before the answer begins; the connection is kept alive meanwhile. @default 0 */
   afterMs?: number;
+  /** Until then (seconds since 1970) the account's usage limit is reached: instead of the move this is said, as the API says it. */
+  limitedUntil?: number;
 };
 
 /**
@@ -27,7 +29,8 @@ const MARKER = /\[\[(\w+)(?: ([\s\S]*?))?\]\]/g;
  * goes on with what was under way. Markers in the prompt come before rules:
  *
  * `[[say TEXT]]` · `[[answer JSON]]` · `[[write PATH TEXT]]` · `[[edit PATH OLD => NEW]]` · `[[shell COMMAND]]` ·
- * `[[tool NAME JSON]]` · `[[slow MS]]` (delays the next marker's answer) · `[[status CODE]]` · `[[hang]]`.
+ * `[[tool NAME JSON]]` · `[[slow MS]]` (delays the next marker's answer) · `[[limit SECONDS]]` (until that time since 1970 the usage limit
+ * is reached, then comes the next marker's answer) · `[[status CODE]]` · `[[hang]]`.
  * A prompt's markers are its moves, one after the other, with "Done." behind them.
  */
 export function nextMove(conversation: Conversation, rules: readonly Rule[]): Move {
@@ -55,19 +58,18 @@ function laterResults(conversation: Conversation, exchange: Exchange): number {
 
 function markedMoves(prompt: string): Move[] {
   const moves: Move[] = [];
-  let afterMs = 0;
+  let ahead: Pick<Move, "afterMs" | "limitedUntil"> = {};
   for (const [, name = "", argument = ""] of prompt.matchAll(MARKER)) {
-    if (name === "slow") {
-      afterMs += Number(argument);
-      continue;
+    if (name === "slow") ahead = { ...ahead, afterMs: (ahead.afterMs ?? 0) + Number(argument) };
+    else if (name === "limit") ahead = { ...ahead, limitedUntil: Number(argument) };
+    else {
+      moves.push({ ...markedMove(name, argument), ...ahead });
+      ahead = {};
     }
-    const move = markedMove(name, argument);
-    moves.push(afterMs > 0 ? { ...move, afterMs } : move);
-    afterMs = 0;
   }
-  if (moves.length === 0 && afterMs === 0) return [];
+  if (moves.length === 0 && Object.keys(ahead).length === 0) return [];
   const last = moves.at(-1);
-  if (!last || "tool" in last) moves.push(afterMs > 0 ? { say: "Done.", afterMs } : { say: "Done." });
+  if (!last || "tool" in last) moves.push({ say: "Done.", ...ahead });
   return moves;
 }
 

@@ -72,18 +72,24 @@ async function answer(
   stopping: AbortSignal,
 ): Promise<void> {
   const path = new URL(request.url ?? "/", "http://localhost").pathname;
-  const body = await readBody(request);
-  if (path.endsWith("/messages/count_tokens")) return sendJson(response, 200, { input_tokens: tokensOf(body.length) });
+  const text = await readBody(request);
+  if (path.endsWith("/messages/count_tokens")) return sendJson(response, 200, { input_tokens: tokensOf(text.length) });
   if (path.endsWith("/models")) return sendJson(response, 200, { data: [], models: [], has_more: false });
   const read = API.find(([end]) => path.endsWith(end))?.[1];
   if (!read) return sendJson(response, 404, { type: "error", error: { type: "not_found_error", message: path } });
 
-  const asked = read(body);
+  const asked = read(text);
   const move = nextMove(asked.conversation, rules);
   const seen: ModelRequest = { path, model: asked.model, conversation: asked.conversation, move };
   requests.push(seen);
-  const used = { input_tokens: tokensOf(body.length), output_tokens: tokensOf(JSON.stringify(move).length) };
+  const used = { input_tokens: tokensOf(text.length), output_tokens: tokensOf(JSON.stringify(move).length) };
 
+  if (move.limitedUntil !== undefined && Date.now() < move.limitedUntil * 1_000) {
+    const message = "The usage limit has been reached";
+    const { headers, body } = asked.limit?.(move.limitedUntil) ?? { headers: {}, body: asked.error(429, message) };
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    return sendJson(response, 429, body);
+  }
   if ("status" in move) {
     response.setHeader("x-should-retry", "false");
     return sendJson(response, move.status, asked.error(move.status, move.message ?? `The script answers ${move.status}.`));

@@ -22,6 +22,14 @@ export interface WireRequest {
   answer(move: Move): WireAnswer;
   /** The body of an error of this status. */
   error(status: number, message: string): unknown;
+  /** What it says of a usage limit that ends then, in seconds since 1970. Left out: what it says of 429. */
+  limit?(until: number): LimitAnswer;
+}
+
+/** With status 429. */
+export interface LimitAnswer {
+  headers: Record<string, string>;
+  body: unknown;
 }
 
 /** As many as a text is said to have, roughly. */

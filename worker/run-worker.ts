@@ -12,6 +12,7 @@ import { createAccess } from "../activities/project-access.js";
 import { recoverJournal } from "../activities/recover.js";
 import { type Config, TASK_QUEUE } from "../config.js";
 import type { Fact } from "../contract/fact.js";
+import { findLimit, noteLimit } from "../db/account-limits.js";
 import { recordAudit } from "../db/audit.js";
 import { openDatabase } from "../db/database.js";
 import { projectPathOf, settledAmong, unnarratedRuns, unsettledExecutions } from "../db/executions.js";
@@ -88,6 +89,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     claudeBin: config.claudeBin,
     allowBypass: config.allowBypass,
     codexBin: config.codexBin,
+    accountLimits: { find: (account) => findLimit(db, account), note: (account, limit) => noteLimit(db, account, limit) },
     githubApiUrl: config.githubApiUrl,
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),

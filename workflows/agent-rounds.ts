@@ -10,6 +10,10 @@ import { tellLost, tellTrace } from "./tell-step.js";
 /** One activity: a turn, or what is left of one that was halted. @param spent milliseconds that the rounds before took */
 type Round = (before: RoundsBefore | undefined, spent: number) => Promise<Outcome<AgentValue | Halted>>;
 
+/** A provider that goes on to name times that are over is asked ever more seldom: after a second, then two, at last ten minutes. */
+const SHORTEST_WAIT_MS = 1_000;
+const LONGEST_PAUSE_MS = 600_000;
+
 /**
  * A turn of an agent. Each time it is halted it waits for what it lacks, and goes on in its session by a further activity.
  *
@@ -23,6 +27,7 @@ export async function agentRounds(
 ): Promise<Outcome<AgentValue>> {
   let before: RoundsBefore | undefined;
   let spent = 0;
+  let limits = 0;
   for (;;) {
     const outcome = await round(before, spent);
     place.since ??= outcome.started_at;
@@ -32,7 +37,7 @@ export async function agentRounds(
     tellTrace(engine.narrator, outcome);
     before = outcome.value.before;
     try {
-      if (halt.why === "limit") await waitOut(engine, place, halt);
+      if (halt.why === "limit") await waitOut(engine, place, halt, limits++);
       else before = { ...before, permits: [...(before.permits ?? []), await askPermit(engine, place, halt, asking)] };
     } catch (error) {
       if (isCancellation(error)) leaveSessions(engine, outcome);
@@ -42,11 +47,15 @@ export async function agentRounds(
   }
 }
 
-function waitOut(engine: Engine, place: Place, { message, until }: Halt & { why: "limit" }): Promise<void> {
+/** @param limits how often this turn has met one before */
+function waitOut(engine: Engine, place: Place, { message, ...limit }: Halt & { why: "limit" }, limits: number): Promise<void> {
   const { step } = place;
+  const earliest = Date.now() + Math.min(SHORTEST_WAIT_MS * 2 ** limits, LONGEST_PAUSE_MS);
+  const until = new Date(Math.max(Date.parse(limit.until), earliest)).toISOString();
   const ms = () => Math.max(1, Date.parse(until) - Date.now());
   const summary = `${step.key}: ${message}`.slice(0, 120);
-  return engine.standStill(place, { kind: "limit", step_id: step.id, message, until }, () => sleep(ms(), { summary }));
+  const what = { kind: "limit" as const, step_id: step.id, message, since: new Date().toISOString(), until };
+  return engine.standStill(place, what, () => sleep(ms(), { summary }));
 }
 
 /** Nobody goes on with them. */

@@ -8,9 +8,11 @@ import type { AgentFailure, PermissionDenial } from "./answer.js";
 import { readAnswer } from "./claude-answer.js";
 import { claudeBinary } from "./claude-binary.js";
 import { CLAUDE_CREDENTIALS, claudeEnvironment } from "./claude-environment.js";
+import { limitOf } from "./claude-limit.js";
 import { ASK_TOOL, schemaOfQuestions, withAnswers } from "./claude-question.js";
 import { promptsIn, totalIn, transcriptOf } from "./claude-transcript.js";
 import { usageSince } from "./claude-usage.js";
+import { haltedBy } from "./limit.js";
 import { ASKED } from "./permit.js";
 import { type AgentEnd, AgentNotInstalledError, type AgentProvider, type AgentRequest, CONTINUE } from "./provider.js";
 import { enterSession, sessionIdFor } from "./session-file.js";
@@ -30,7 +32,12 @@ const WITHHELD = [
 ];
 
 /** Claude Code by the Agent SDK. */
-export const claude: AgentProvider = { name: "claude", credentials: CLAUDE_CREDENTIALS, run: runClaude };
+export const claude: AgentProvider = {
+  name: "claude",
+  credentials: CLAUDE_CREDENTIALS,
+  address: "ANTHROPIC_BASE_URL",
+  run: runClaude,
+};
 
 async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   const binary = claudeBinary(request.binary);
@@ -54,6 +61,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   const plan: { text?: string } = {};
   const halted: { halt?: Halt } = {};
   let result: SDKResultMessage | undefined;
+  const limits: SDKMessage[] = [];
   const trouble = await superviseTurn(request, async ({ aborted, started }) => {
     const options: Options = {
       ...optionsOf(request),
@@ -75,6 +83,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
       options,
     })) {
       if (message.type === "result") result = message;
+      if (message.type === "result" || message.type === "rate_limit_event") limits.push(message);
       report(message, request.watch);
     }
   });
@@ -89,6 +98,8 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
     const failure: AgentFailure = { type: "agent_failed", message: `Claude Code ended without an answer: ${wordsOf(trouble)}` };
     return { ...end, status: "failed", text: "", failure };
   }
+  const limit = limitOf(limits);
+  if (limit) return { ...end, text: answer.text, ...haltedBy(limit) };
   const text = plan.text === undefined ? answer.text : plan.text;
   return { ...end, ...answer, text, status: answer.failure ? "failed" : "completed" };
 }

@@ -10,6 +10,8 @@ const Usage = z.looseObject({
   output_tokens: z.int(),
 });
 
+const Limit = z.looseObject({ used_percent: z.number(), resets_at: z.number().nullable() });
+
 const Line = z.discriminatedUnion("type", [
   z.looseObject({ type: z.literal("turn_context"), payload: z.looseObject({ model: z.string() }) }),
   /** One answer of the model, written down as it comes. */
@@ -20,6 +22,7 @@ const Line = z.discriminatedUnion("type", [
       type: z.string(),
       item: z.looseObject({ type: z.string() }).optional(),
       info: z.looseObject({ total_token_usage: Usage }).nullish(),
+      rate_limits: z.looseObject({ primary: Limit.nullish(), secondary: Limit.nullish() }).nullish().catch(null),
     }),
   }),
 ]);
@@ -31,6 +34,8 @@ export interface Rollout {
   /** How often the model has answered; 0 where the transcript does not say it. */
   responses: number;
   model: string | null;
+  /** How much of the account's limits was used when the API said it last. */
+  limits: z.infer<typeof Limit>[];
 }
 
 /**
@@ -43,6 +48,7 @@ export function readRollout(file: string | null | undefined, promptsBefore: numb
   const responses = new Map<string, CodexUsage>();
   let [before, after]: [CodexUsage, CodexUsage] = [NOTHING, NOTHING];
   let model: string | null = null;
+  let limits: Rollout["limits"] = [];
   let prompts = 0;
   for (const line of linesOf(file)) {
     if (line.type === "turn_context") model = line.payload.model;
@@ -50,11 +56,15 @@ export function readRollout(file: string | null | undefined, promptsBefore: numb
       if (prompts > promptsBefore) responses.set(line.payload.response_id, line.payload.usage);
     } else if (isPrompt(line)) {
       if (prompts++ === promptsBefore) before = after;
-    } else if (line.payload.info) after = line.payload.info.total_token_usage;
+    } else {
+      const { info, rate_limits } = line.payload;
+      if (info) after = info.total_token_usage;
+      if (rate_limits) limits = [rate_limits.primary, rate_limits.secondary].flatMap((limit) => limit ?? []);
+    }
   }
   const grown = combined(after, before, (one, other) => one - other);
   const told = [...responses.values()].reduce((sum, each) => combined(sum, each, (one, other) => one + other), NOTHING);
-  return { spent: responses.size > 0 ? told : grown, responses: responses.size, model };
+  return { spent: responses.size > 0 ? told : grown, responses: responses.size, model, limits };
 }
 
 function combined(a: CodexUsage, b: CodexUsage, how: (one: number, other: number) => number): CodexUsage {

@@ -7,7 +7,9 @@ import { type AgentFailure, type AgentUsage, checkData, firstLine } from "./answ
 import { codexBinary, codexVersion, versionWarning } from "./codex-binary.js";
 import { CodexTelling, parsed } from "./codex-events.js";
 import { CODEX_CREDENTIALS, type CodexTurn, prepareCodex, promptWith, rolloutOf } from "./codex-home.js";
+import { limitOf } from "./codex-limit.js";
 import { promptsIn, type Rollout, readRollout } from "./codex-rollout.js";
+import { haltedBy } from "./limit.js";
 import { type AgentEnd, type AgentProvider, type AgentRequest, CONTINUE, NO_USAGE } from "./provider.js";
 import { enterSession, noteSession, type SessionEntry } from "./session-file.js";
 import { endEarlier, superviseTurn, type Turn, wordsOf } from "./turn.js";
@@ -16,7 +18,12 @@ import { endEarlier, superviseTurn, type Turn, wordsOf } from "./turn.js";
 const LINGER_MS = 5_000;
 
 /** The user's own Codex, by `codex exec`. */
-export const codex: AgentProvider = { name: "codex", credentials: CODEX_CREDENTIALS, run: runCodex };
+export const codex: AgentProvider = {
+  name: "codex",
+  credentials: CODEX_CREDENTIALS,
+  address: "OPENAI_BASE_URL",
+  run: runCodex,
+};
 
 async function runCodex(request: AgentRequest): Promise<AgentEnd> {
   const binary = codexBinary(request.binary);
@@ -47,9 +54,12 @@ async function runCodex(request: AgentRequest): Promise<AgentEnd> {
   });
 
   const transcript = sessionId === null ? null : (rolloutOf(request.configDir, sessionId) ?? null);
-  const usage = usageOf(readRollout(transcript, entry.promptsBefore), telling);
+  const rollout = readRollout(transcript, entry.promptsBefore);
+  const usage = usageOf(rollout, telling);
   const end = { sessionId, transcript, text: telling.text, usage, permissionDenials: [] };
   if (request.signal.aborted) return { ...end, status: "stopped", failure: null };
+  const limit = limitOf(telling.failure, rollout);
+  if (limit) return { ...end, ...haltedBy(limit) };
   const failed = failureOf(telling, trouble, lastWords);
   if (failed) return { ...end, status: "failed", failure: failed };
   if (request.schema === undefined) return { ...end, status: "completed", failure: null };

@@ -13,6 +13,7 @@ import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
 import type { SecretMask } from "../secret-mask.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
+import { type AccountLimits, accountOf, limitsOf } from "./limit.js";
 import { createPermit, toldOf } from "./permit.js";
 import { denialsOf, permissionsOf } from "./permit-record.js";
 import { takeBack } from "./plan-tree.js";
@@ -88,6 +89,8 @@ export interface AgentDeps extends PerformDeps, SessionDeps {
   allowBypass?: boolean | undefined;
   /** The `codex` binary to use instead of the one on PATH. */
   codexBin?: string | undefined;
+  /** Left out: each turn meets its account's limit by itself. */
+  accountLimits?: AccountLimits | undefined;
   /** The tree that a step leaves. */
   snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
 }
@@ -117,11 +120,15 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
   return (call) => {
     let task: AgentTask | undefined;
     const tree = async () => (task?.permission === "plan" ? undefined : deps.snapshotTree?.(call));
-    return perform(deps, "the agent", call, { tree, needsSettings: true }, async (work) => {
+    return perform(deps, "the agent", call, { tree, needsSettings: true, isValue: (value) => !isHalted(value) }, async (work) => {
       task = await withInstructions(call, work);
       return converse(deps, { ...call, input: task }, work);
     });
   };
+}
+
+function isHalted(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "halt" in value;
 }
 
 /** One task for the agent, inside any step. @throws {StepFailure} as the agent activity does. */
@@ -161,6 +168,9 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const folder = join(deps.home, "agents", run.run_id);
   await folderInside(run.workspace.path, undefined);
   await refuseUncheckable(checks, call);
+  const limits = limitsOf(deps, accountOf(PROVIDERS[provider], { ...process.env, ...input.env }, input.model));
+  const held = await limits.find();
+  if (held) return { halt: held, before: { lineage, tool_calls: trail.count } };
   const turn = session.id.slice(run.run_id.length + 1);
   const start = await beginTurn(call, join(folder, `${session.id}-start.json`), { turn, lineage });
 
@@ -209,8 +219,10 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
 
   if (end.halt) {
     await leave(call, work, session, end, trail, secrets);
-    if (end.halt.why === "permission") work.log.write("log", `${end.halt.message}\n`, "warn");
-    return { halt: end.halt, before: { lineage, tool_calls: trail.count, ...(decided.length > 0 ? { permits: decided } : {}) } };
+    const halt = { ...end.halt, message: mask(end.halt.message) };
+    await limits.note(halt);
+    if (halt.why === "permission") work.log.write("log", `${halt.message}\n`, "warn");
+    return { halt, before: { lineage, tool_calls: trail.count, ...(decided.length > 0 ? { permits: decided } : {}) } };
   }
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(start.state, after);

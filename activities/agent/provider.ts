@@ -81,6 +81,8 @@ export interface AgentProvider {
   name: AgentName;
   /** Its variables that nobody may read in a log, transcript or row. */
   credentials: readonly string[];
+  /** The variable that says where its model is. */
+  address: string;
   /**
    * One turn in a run's tree, as real processes in a group of their own, which do not outlive it.
    *

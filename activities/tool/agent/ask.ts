@@ -50,7 +50,7 @@ export async function ask(deps: AgentDeps, use: ToolUse, question: Question): Pr
   };
   const told = await withInstructions({ ...call, input }, work);
   const answer = await converse(deps, { ...call, input: told }, work);
-  if ("halt" in answer) throw new StepFailure("agent_api_error", answer.halt.message);
+  if ("halt" in answer) throw new StepFailure("agent_limit_reached", answer.halt.message);
   return answer.data as Json; // there is one, or it would have thrown
 }
 
