@@ -7,9 +7,12 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Call, Outcome } from "../contract/activity.js";
+import type { LogChunk } from "../contract/log.js";
+import { DEFAULT_SETTINGS } from "../contract/project-settings.js";
 import { runFolder } from "../db/run-folder.js";
 import { runChild } from "./child-process.js";
 import { childEnvironment } from "./environment.js";
+import { StepFailure } from "./failure.js";
 import { Journal } from "./journal.js";
 import { look } from "./look.js";
 import { type PerformDeps, perform, sharesTree, type Work } from "./perform.js";
@@ -176,11 +179,69 @@ describe("perform", { timeout: 20_000 }, () => {
     expect(readFileSync(join(runFolder(root, RUN), "artifacts", `1-${name}`), "utf8")).toBe(text);
   });
 
-  test("masks what it records and reports", async () => {
-    deps.mask = new SecretMask(["hunter2"]);
+  describe("hides the installation's and the project's secrets", () => {
+    const chunks: LogChunk[] = [];
+    beforeEach(() => {
+      chunks.length = 0;
+      deps.mask = new SecretMask(["hunter2"]);
+      deps.log = { append: async (more) => void chunks.push(...more) };
+      const access = { settings: DEFAULT_SETTINGS, secrets: new Map([["PIN", "text"]]), unreadable: new Map() };
+      deps.access = async () => ({ ...access, mask: new SecretMask(["text", "swordfish"]) });
+    });
 
-    expect((await attempt(1, async () => ({ deep: ["a hunter2"] }))).value).toEqual({ deep: ["a ***"] });
-    await expect(look(deps, call(), async () => Promise.reject(new Error("x")))).rejects.toThrow();
+    test("in the value", async () => {
+      expect((await attempt(1, async () => ({ deep: ["a hunter2", { swordfish: 1 }] }))).value).toEqual({
+        deep: ["a ***", { "***": 1 }],
+      });
+    });
+
+    test("in a value that becomes an artifact", async () => {
+      const large = await attempt(1, async () => "a swordfish ".repeat(20_000));
+      const name = large.artifacts?.[0]?.name;
+      expect(readFileSync(join(runFolder(root, RUN), "artifacts", `1-${name}`), "utf8")).toBe("a *** ".repeat(20_000));
+    });
+
+    test("in the failure and its output", async () => {
+      const fails = () => Promise.reject(new StepFailure("odd_failed", "It said hunter2.", { stderr: "swordfish" }));
+
+      await expect(attempt(1, fails)).rejects.toMatchObject({
+        message: "It said ***.",
+        details: [{ output: { stderr: "***" } }],
+      });
+    });
+
+    test("in the log, across the borders of its pieces", async () => {
+      await attempt(1, async (work) => {
+        work.log.write("stdout", "a sword");
+        work.log.flush();
+        work.log.write("stdout", Buffer.from("fish\n"));
+      });
+
+      expect(chunks.map(({ text }) => text).join("")).toBe("a ***\n");
+    });
+
+    test("in calls of tools, and leaves ids and paths as they are where a short secret stands in them", async () => {
+      const call = { run_id: "r", step_id: "s", agent_session_id: null, tool: "t", is_error: false, at: "now" };
+      const { tool_calls } = await attempt(1, async (work) => {
+        work.left.tool_calls = [{ ...call, id: "text-1", input: { text: "some text" }, output: "swordfish" }];
+      });
+
+      expect(tool_calls).toEqual([{ ...call, id: "text-1", input: { text: "some ***" }, output: "***" }]);
+    });
+
+    test("in what is only looked at", async () => {
+      const env = environment(1);
+      const { value } = (await env.run(look, deps, call(), async () => "a swordfish")) as Outcome<string>;
+
+      expect(value).toBe("a ***");
+    });
+  });
+
+  test("begins nothing when a secret lacks that the step names", async () => {
+    await expect(attempt(1, async () => done++, { secrets: ["NPM_TOKEN"] })).rejects.toMatchObject({
+      type: "secret_missing",
+    });
+    expect(done).toBe(0);
   });
 
   test("knows whether other steps of the run were at work meanwhile", async () => {

@@ -8,7 +8,9 @@ import { DefaultLogger } from "@temporalio/worker";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Call, Outcome } from "../contract/activity.js";
 import type { LogChunk } from "../contract/log.js";
+import { DEFAULT_SETTINGS } from "../contract/project-settings.js";
 import { Journal } from "./journal.js";
+import { SecretMask } from "./secret-mask.js";
 import { type ShellInput, type ShellOutput, shell } from "./shell.js";
 import { sweepRun } from "./sweep.js";
 import type { TreeDeps } from "./tree-step.js";
@@ -74,6 +76,18 @@ describe("shell", { timeout: 60_000 }, () => {
     delete process.env.DATABASE_URL;
 
     expect(value.stdout).toBe(`${RUN} ${RUN}-1 1 a b\n`);
+  });
+
+  test("gives the command of the worker's environment what is on a list and what the project allows, and the step's secrets", async () => {
+    Object.assign(process.env, { NOT_LISTED: "n", JAVA_HOME: "/java", TZ: "UTC" });
+    const settings = { ...DEFAULT_SETTINGS, env_allow: ["JAVA_HOME"] };
+    const secrets = new Map([["TOKEN", "12345678"], ["OTHER", "87654321"]]); // biome-ignore format: one line is clearer
+    deps.access = async () => ({ settings, secrets, unreadable: new Map(), mask: new SecretMask(secrets.values()) });
+    const command = `echo $NOT_LISTED $JAVA_HOME $TZ $OTHER \${#TOKEN} $TOKEN \${PATH:+path}`;
+    const { value } = await run(command, { env: { WORD: "a" } }, { secrets: ["TOKEN"] });
+    for (const name of ["NOT_LISTED", "JAVA_HOME", "TZ"]) delete process.env[name];
+
+    expect(value.stdout).toBe("/java UTC 8 *** path\n");
   });
 
   test("works in the run's tree and nowhere else", async () => {
@@ -186,6 +200,7 @@ interface RunOptions {
   attempt?: number;
   timeoutMs?: number;
   idleTimeoutMs?: number;
+  secrets?: string[];
 }
 
 function run(command: string, more: Partial<ShellInput> = {}, options: RunOptions = {}): Promise<Outcome<ShellOutput>> {

@@ -62,20 +62,21 @@ async function ready(url: string, token: string): Promise<string> {
 }
 
 /** A run's event stream ends with the run. */
-async function ended(url: string, authorization: string): Promise<void> {
+/** Resolves when the run has. */
+export async function ended(url: string, authorization: string): Promise<void> {
   const answer = await fetch(url, { headers: { authorization, accept: "text/event-stream" } });
   await answer.body?.pipeTo(new WritableStream());
 }
 
-async function post(url: string, body: unknown, authorization = ""): Promise<{ data?: unknown }> {
+export async function post(url: string, body: unknown, authorization = ""): Promise<{ data?: unknown }> {
   const headers = { "content-type": "application/json", ...(authorization ? { authorization } : {}) };
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
   return (await answer.json()) as { data?: unknown };
 }
 
-async function get(url: string, authorization: string): Promise<unknown> {
-  const answer = await fetch(url, { headers: { authorization } });
+export async function get(url: string, authorization: string): Promise<unknown> {
+  const answer = await fetch(url, { headers: { authorization, accept: "application/json" } });
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }

@@ -1,6 +1,6 @@
 // `npm run bench -- [rounds] [part …]`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
-// Parts: latency, throughput, start, file, long, machinery, compile; all of them when none is named. Large plans
-// take minutes and must be named: `npm run bench -- 1 plans`.
+// Parts: latency, throughput, start, file, long, machinery, compile; all of them when none is named. Large plans, and an agent's
+// turn against the same turn by hand, take minutes and must be named: `npm run bench -- 1 plans`, `npm run bench -- 10 agent`.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,10 +10,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readConfig } from "../config.js";
 import { openDatabase } from "../db/database.js";
 import { unsettledExecutions } from "../db/executions.js";
+import { startModelServer } from "../local/model-server.js";
 import { freePort } from "../local/ports.js";
 import { removeOutside } from "../local/postgres-account.js";
 import { startStack } from "../local/stack.js";
 import { builtFile } from "../package-root.js";
+import { agentTurns } from "./agent.js";
 import { compiling } from "./compiling.js";
 import { type Engine, longhaulEngine, rawEngine } from "./engines.js";
 import { machinery } from "./machinery.js";
@@ -33,7 +35,10 @@ mkdirSync(join(project, ".agent/workflows/definitions"), { recursive: true });
 writeFileSync(join(project, ".agent/workflows/definitions/ticks.ts"), ticksFile);
 
 await bundleRaw(builtFile("bench/raw-bundle.cjs"));
-const config = readConfig({ LONGHAUL_HOME: join(folder, "home"), LONGHAUL_PORT: String(await freePort()), LONGHAUL_LOG: "warn" });
+const model = parts.includes("agent") ? await startModelServer() : undefined;
+if (model) Object.assign(process.env, { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "scripted-model" });
+const settings = { LONGHAUL_PORT: String(await freePort()), LONGHAUL_LOG: "warn", LONGHAUL_ALLOW_BYPASS: "on" };
+const config = readConfig({ ...settings, LONGHAUL_HOME: join(folder, "home") });
 const stack = await startStack(config, { temporalUi: false });
 const database = openDatabase(stack.databaseUrl);
 const rawPort = await freePort();
@@ -59,11 +64,13 @@ try {
   if (wanted("long")) await longRun(ours);
   if (wanted("machinery")) await machinery(folder, stack.databaseUrl);
   if (wanted("compile")) await compiling(folder);
+  if (parts.includes("agent")) await agentTurn();
   if (parts.includes("plans")) await plans({ url: stack.url, token: stack.token ?? "" }, folder, rounds);
 } finally {
   rawProcess.disconnect();
   await database.close();
   await stack.stop();
+  await model?.stop();
   removeOutside(join(folder, "home", "postgres"));
   rmSync(folder, { recursive: true, force: true });
 }
@@ -90,6 +97,23 @@ async function longRun(engine: Engine): Promise<void> {
   const span = (from: number, to: number) => ((times[to] ?? 0) - (times[from] ?? 0)) / (to - from);
   const [first, last] = [span(0, 99), span(1_900, 1_999)];
   report("one run of 2,000 steps: last 100 against first 100 [ms a step]", last, first, "lower", 1.2);
+}
+
+/** An agent's turn as a step, against the same turn by hand. */
+async function agentTurn(): Promise<void> {
+  const turns = await agentTurns(stack.url, stack.token ?? "", folder);
+  const [ours, byHand]: [number[], number[]] = [[], []];
+  for (const way of [turns.byHand, turns.step]) await way(); // once for the first time
+  for (let round = 0; round < rounds; round++) {
+    const step = async () => {
+      ours.push(await turns.step());
+      await settled();
+    };
+    const hand = async () => void byHand.push(await turns.byHand());
+    for (const way of round % 2 === 0 ? [step, hand] : [hand, step]) await way();
+  }
+  const ratios = ours.map((value, round) => value / (byHand[round] ?? Number.NaN));
+  report("an agent's turn of three answers, against the CLI by hand [ms]", median(ours), median(byHand), "lower", 1.1, ratios);
 }
 
 /** A saved file against the same change by bundling again. */

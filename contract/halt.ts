@@ -19,6 +19,8 @@ export interface RoundsBefore {
   lineage: string;
   /** Tool calls that were told already. */
   tool_calls: number;
+  /** How often the model has answered. @default 0 */
+  turns?: number;
   /** What people have decided for this turn, in order. @default none */
   permits?: DecidedPermit[];
 }

@@ -98,7 +98,7 @@ export type PlanPanel = z.infer<typeof PlanPanel>;
 export const PlanWork = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("agent"),
-    /** Chosen when the step begins, it must be one that can run steps. Left out, there is a role: its file says, else it is the default. */
+    /** Chosen when the step begins, it must be one that can run steps. Left out: as the role's file says, else the project's settings, else the default. */
     provider: z.union([Provider, Value]).optional(),
     /** Who does it, instead of `provider`; `permission` is "plan" then. */
     panel: PlanPanel.optional(),

@@ -13,7 +13,7 @@ export const ProjectSettings = z.object({
   allow_bypass: z.boolean(),
   /** The agent of steps that name none, nor a role whose file names one. Null: Longhaul's own default. */
   default_provider: z.string().min(1).max(200).nullable(),
-  /** Agents read the settings, instructions, hooks and tool servers that the repository has for them. */
+  /** Agents read the instructions and settings that the repository has for them, and run its hooks. */
   trust_repository: z.boolean(),
   /** Variables of Longhaul's own environment that commands and agents get besides those that all get. */
   env_allow: z.array(VariableName).max(100),

@@ -18,8 +18,7 @@ export class UnreadableSecretError extends Error {
 
 /**
  * Seals values with AES-256-GCM for as long as they lie in the database. Keys lie in `<home>/keys/secrets`, made at first need;
- * the first seals, and each sealed value says which one opens it. A key added while this process runs is found by it when it is
- * needed to open something, and seals from the next start on.
+ * the first seals, and each sealed value says which one opens it. They are read once, and again when one lacks.
  *
  * A sealed value: `v1.<key>.<iv>.<text and tag>`, the key by 8 hex digits of its SHA-256, the others base64url.
  */

@@ -73,7 +73,6 @@ describe("a stage", () => {
     });
     expect(stage({ prompt: "Plan it." }).work).toEqual({
       kind: "agent",
-      provider: "claude",
       prompt: { literal: "Plan it." },
       permission: "acceptEdits",
     });

@@ -50,8 +50,8 @@ export function workOf(fields: Fields): PlanWork {
 }
 
 /**
- * An agent's: `agent` is a provider, or a role. One that is chosen in the run is a provider. Where nothing but a role is said, its
- * file may say the provider.
+ * An agent's: `agent` is a provider, or a role. One that is chosen in the run is a provider. Where none is said, the role's file or
+ * the project may say it.
  *
  * @param task the prompt, when the dialect has other words for it
  */
@@ -63,7 +63,7 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
   if (role !== undefined && isRole) fields.problem("role", '"agent" names a role already. Keep one of them.');
   const whom = role ?? (isRole ? agent : undefined);
   const [at, chosen] = named === undefined ? ["provider", fields.chosen("provider")] : ["agent", named];
-  const provider = chosen === undefined && whom !== undefined ? undefined : providerAt(fields, at, chosen);
+  const provider = chosen === undefined ? undefined : providerAt(fields, at, chosen);
   const maxTurns = fields.int("max_turns", { min: 1 });
   const unsupported = typeof provider === "string" && unsupportedBy(provider, { maxTurns });
   if (unsupported) fields.problem("max_turns", unsupported);
@@ -91,7 +91,7 @@ function profileAt(fields: Fields): Chosen | undefined {
   return typeof profile === "string" ? fields.text("profile", URL_SAFE_NAME) : profile;
 }
 
-function providerAt(fields: Fields, key: string, chosen: Chosen = DEFAULT_PROVIDER): AgentName | Value {
+function providerAt(fields: Fields, key: string, chosen: Chosen): AgentName | Value {
   if (typeof chosen !== "string") return chosen;
   const found = providerOf(chosen);
   if ("provider" in found) return found.provider;

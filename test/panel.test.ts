@@ -1,11 +1,13 @@
 // Several agents that are asked the same at the same time: stages with `mode: parallel`, and `ctx.agents`.
 import { beforeAll, describe, expect, test } from "vitest";
+import { getRun } from "../db/runs.js";
 import type { Move } from "../local/model-script.js";
 import type { ModelServer } from "../local/model-server.js";
 import { processesOf } from "./faults/traces.js";
 import { answer } from "./support/example-project.js";
 import { type Longhaul, longhaul, type RunRow, type StartOptions } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
+import { type Ask, served } from "./support/served.js";
 
 /** What each model answers when it is asked to vote. */
 const VOTES: Record<string, () => Move> = {
@@ -23,10 +25,12 @@ const other = process.env.LONGHAUL_CODEX_BIN ? "codex" : "claude";
 
 let model: ModelServer;
 let stack: Longhaul;
+let ask: Ask;
 beforeAll(async () => {
   const vote = { when: /^Vote/, moves: (_: unknown, asked: { model: string }) => [VOTES[asked.model]?.() ?? { say: "What?" }] };
   model = await scriptedModel({ rules: [vote] });
   stack = await longhaul();
+  ask = await served(stack);
 });
 
 describe("a stage with `mode: parallel`", { timeout: 120_000 }, () => {
@@ -85,6 +89,7 @@ use: { command: "echo \${ask.text} \${ask.winner}" }`);
       "use completed",
     ]);
     const message = "Its answer was not needed any more: waits-for-hangs had decided.";
+    expect(row.steps[1]?.sessions).toMatchObject([{ agent: "claude", status: "cancelled" }]);
     expect(row.steps.slice(1, 3).map(({ error }) => error)).toEqual([1, 2].map(() => ({ type: "cancelled", message })));
     expect(row.steps.at(-1)?.output).toMatchObject({ stdout: "Here. waits-for-hangs\n" });
   });
@@ -128,6 +133,52 @@ use: { command: "echo on" }`);
       ["ask", "ask.hangs", "ask.hangs-too"].map(() => ["cancelled", "The run was stopped."]),
     );
     expect(processesOf([run.id])).toEqual([]);
+  });
+});
+
+describe("a fork of a run with a panel", { timeout: 120_000 }, () => {
+  const providers = voters("yes", "hangs", "also-yes");
+  const vote = `ask: { mode: parallel, strategy: majority, agree_on: ok, providers: [${providers}], prompt: Vote }`;
+
+  test("after it asks nobody again, and comes to the same", async () => {
+    const row = await stages(`${vote}\nuse: { command: "echo \${ask.winner}" }`);
+    const before = model.requests.length;
+
+    const forked = await fork(row, 5);
+
+    expect(forked).toMatchObject({ status: "completed", output: { outputs: { use: outputOf(row, "use") } } });
+    expect(forked.steps.map(({ step_number, step_id, status }) => [step_number, step_id, status])).toEqual(
+      row.steps.map(({ step_number, step_id, status }) => [step_number, step_id, status]),
+    );
+    expect(outputOf(forked, "ask")).toEqual(outputOf(row, "ask"));
+    expect(model.requests).toHaveLength(before);
+  });
+
+  test("within it asks again those from there on", async () => {
+    const row = await stages(
+      `ask: { mode: parallel, providers: [${voters("yes", "no")}], prompt: Vote }\nuse: { command: "echo \${ask.no.text}" }`,
+    );
+    const before = model.requests.length;
+
+    const forked = await fork(row, 3);
+
+    expect(forked.status).toBe("completed");
+    expect(outputOf(forked, "ask.yes")).toEqual(outputOf(row, "ask.yes"));
+    expect(outputOf(forked, "ask")).toMatchObject({
+      no: { sessionId: (outputOf(forked, "ask.no") as { sessionId: string }).sessionId },
+    });
+    expect(model.requests.slice(before).map(({ conversation }) => conversation.model)).not.toContain("yes");
+    expect(model.requests.length).toBeGreaterThan(before);
+  });
+
+  test("takes another answer of it as it is given", async () => {
+    const row = await stages(`${vote}\nuse: { command: "echo \${ask.winner}" }`);
+    const before = model.requests.length;
+
+    const forked = await fork(row, 5, { outputs: { ask: { winner: "nobody" } } });
+
+    expect(outputOf(forked, "use")).toMatchObject({ stdout: "nobody\n" });
+    expect(model.requests).toHaveLength(before);
   });
 });
 
@@ -212,6 +263,19 @@ export default defineWorkflow({ name: "panel", async execute(ctx) {${body}} });`
 
 async function ended(source: string, options?: StartOptions): Promise<RunRow> {
   return (await stack.start(source, options)).finished(100_000);
+}
+
+async function fork({ id }: RunRow, step_number: number, more: object = {}): Promise<RunRow> {
+  const reply = await ask("POST", `/api/runs/${id}/fork`, { step_number, ...more });
+  expect(reply.status).toBe(201);
+  const forked: RunRow = reply.body.data;
+  const read = () => getRun(stack.db, forked.id);
+  await expect.poll(async () => (await read()).status, { timeout: 60_000 }).toMatch(/completed|failed/);
+  return read();
+}
+
+function outputOf({ steps }: RunRow, key: string): unknown {
+  return steps.find(({ step_id }) => step_id === key)?.output;
 }
 
 function statusOf({ steps }: RunRow, key: string): string | undefined {

@@ -77,7 +77,6 @@ describe("what an agent may not do by itself", { timeout: 120_000 }, () => {
       permissionDenials: [{ tool: "Bash", reason: expect.stringContaining("A person refused Bash: not on a Friday") }],
       permissions: [{ allowed: false, by: "local", comment: "not on a Friday" }],
     });
-    expect((row.steps[0]?.output as { permissionDenials: object[] }).permissionDenials).toHaveLength(1);
     expect(model.requests.at(-1)?.conversation.text).toContain("not on a Friday");
   });
 

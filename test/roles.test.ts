@@ -54,7 +54,7 @@ check: { role: tester, profile: free, skills: [terse], model: claude-of-step-1, 
       { ending: ".ts" },
     );
 
-    expect(row.steps.map(({ input }) => input)).toMatchObject([{ role: "tester" }, { provider: "claude", profile: "free" }]);
+    expect(row.steps.map(({ input }) => input)).toMatchObject([{ role: "tester" }, { profile: "free" }]);
     expect(row.steps.map(({ output }) => output)).toMatchObject([
       { instructionFiles: [{ path: ".agent/agents/tester.md" }] },
       { instructionFiles: [{ name: "free" }, { name: "terse" }] },

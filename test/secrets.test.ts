@@ -102,7 +102,6 @@ describe("a secret that steps show in every form", () => {
     ["the run's folder", () => filesBelow(run.folder)],
     ["the event streams", async () => streamed],
     ["the logs", () => filesBelow(join(it.env.LONGHAUL_HOME ?? "", "logs"))],
-    ["the journal", () => filesBelow(join(it.env.LONGHAUL_HOME ?? "", "journal"))],
     ["what the command line shows", async () => JSON.stringify(await it.run(["logs", run.id]))],
   ])("is nowhere in %s", async (_place, read) => {
     const text = await read();

@@ -3,7 +3,6 @@ import { SessionChoice } from "../contract/agent-session.js";
 import type { JsonObject } from "../contract/json.js";
 import type { PermitAsking } from "../contract/permit.js";
 import type { Check } from "../contract/verify.js";
-import { DEFAULT_PROVIDER } from "../definition/providers.js";
 import type { Agent } from "../sdk/agents.js";
 import type { AgentOptions, AgentResult, Permission } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
@@ -11,7 +10,7 @@ import { askingOf } from "./agent-permit.js";
 import { agentRounds } from "./agent-rounds.js";
 import { type DoOptions, defined, onTree } from "./call.js";
 import { checksOf } from "./checks.js";
-import type { Engine, Place } from "./engine.js";
+import type { Engine } from "./engine.js";
 import { noticingRole } from "./role-notice.js";
 
 export interface AgentStepOptions extends AgentOptions, DoOptions {
@@ -22,20 +21,19 @@ export interface AgentStepOptions extends AgentOptions, DoOptions {
 /**
  * A step in which a coding agent works in the run's tree.
  *
- * @param chosen left out: as the file of the role says, else the default
+ * @param provider left out: as the file of the role says, else the project, else the default
  * @param checks what must be so after its turn, where it is not `options.verify` that says it
  */
 export function agentStep(
   engine: Engine,
   key: string,
-  chosen: Agent["provider"] | undefined,
+  provider: Agent["provider"] | undefined,
   prompt: string,
   { verify, ...options }: AgentStepOptions,
   checks: readonly Check[] | StepFailed = checksOf(key, verify),
 ): Promise<AgentResult> {
   const { role, profile, skills, permission, defaultPermission, ask, ...others } = options;
   const { model, systemPrompt, maxTurns, env, schema, session, stopped, ...rest } = others;
-  const provider = chosen ?? (role === undefined ? DEFAULT_PROVIDER : undefined);
   if (provider !== undefined && !isAgentName(provider)) return Promise.reject(unavailable(key, provider));
   if (checks instanceof StepFailed) return Promise.reject(checks);
   if (session !== undefined && !SessionChoice.safeParse(session).success) {
@@ -49,9 +47,9 @@ export function agentStep(
   const asking = askingOf(engine, key, ask);
   if (asking instanceof StepFailed) return Promise.reject(asking);
   const input = { ...defined({ provider }), prompt, ...said, ...declared };
-  const who = provider ?? role ?? DEFAULT_PROVIDER;
+  const who = provider ?? role ?? "agent";
   const shown = { ...input, ...(ask && { ask: asking }), ...defined({ secrets: rest.secrets }) } as JsonObject; // options are JSON by their types
-  const work = (place: Place) =>
+  const doing = engine.step({ kind: "agent", key, options: rest, input: shown, ...defined({ stopped }) }, (place) =>
     agentRounds(engine, place, asking, (before, spent) =>
       onTree(
         engine,
@@ -61,9 +59,9 @@ export function agentStep(
         (activities, call) =>
           activities.agent(call({ name: key, ...input, ...attendance(engine, asking), ...defined({ env, before }) })),
       ),
-    );
-  const plan = { kind: "agent" as const, key, options: rest, input: shown, ...defined({ stopped }) };
-  return engine.step(plan, noticingRole(engine, { role, who: provider ?? DEFAULT_PROVIDER }, work));
+    ),
+  );
+  return role === undefined ? doing : noticingRole(engine, key, { role, who: provider ?? "the agent" }, doing);
 }
 
 /** What the agent's activity has to know of people. */

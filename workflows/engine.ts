@@ -254,7 +254,7 @@ export class Engine {
     const policy = policyOf(options.retry);
     this.narrator.tell({ type: "step.started", step, max_attempts: policy.maxAttempts ?? 1, input: plan.input });
     this.rowIds.set(step.key, step.id);
-    const ended = await this.seeding?.take(step);
+    const ended = await this.seeding?.take(step, plan.gathers);
     if (ended)
       return this.attempts({ ...plan, waiting: undefined }, step, giveBack<Value>(this, ended), [
         ended.attempt,
@@ -288,7 +288,7 @@ export class Engine {
         number = place.attempt + place.lost;
         if (isCancellation(thrown)) {
           const message = plan.stopped?.() ?? "The run was stopped.";
-          this.fail(place, "cancelled", { error: { type: "cancelled", message } }, begun);
+          this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
           throw thrown;
         }
         if (tried >= tries || !isRetryable(policy, failure.error.type)) throw this.fail(place, "failed", failure, begun);

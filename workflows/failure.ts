@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from "@temporalio/workflow";
+import { ActivityFailure, ApplicationFailure, CancelledFailure, TimeoutFailure } from "@temporalio/workflow";
 import type { FailureDetail } from "../contract/activity.js";
 import type { StepError } from "../contract/step.js";
 import { StepFailed } from "../sdk/step-failed.js";
@@ -11,7 +11,7 @@ export interface StepFailure {
   output?: unknown;
 }
 
-/** @param thrown what an activity or a user's function threw; not a cancellation. */
+/** @param thrown what an activity or a user's function threw; a cancellation, too, of which the detail says what was left. */
 export function readFailure(thrown: unknown): StepFailure {
   const cause = thrown instanceof ActivityFailure ? thrown.cause : thrown;
   if (cause instanceof TimeoutFailure) {
@@ -26,6 +26,10 @@ export function readFailure(thrown: unknown): StepFailure {
       ...(detail?.started_at ? { detail } : {}),
       output: detail?.output,
     };
+  }
+  if (cause instanceof CancelledFailure) {
+    const detail = cause.details?.[0] as FailureDetail | undefined; // what `perform` puts there
+    return { error: { type: "cancelled", message: cause.message }, ...(detail?.started_at ? { detail } : {}) };
   }
   if (cause instanceof StepFailed) return { error: { type: cause.type, message: cause.message }, output: cause.output };
   if (cause instanceof Error) return { error: { type: cause.name || "Error", message: cause.message } };

@@ -25,8 +25,12 @@ export class Seeding {
 
   constructor(private readonly seed: Seed) {}
 
-  /** The step as it ended there, when its turn has come; undefined when it had not, and is to be done. */
-  async take({ key, iteration }: StepRef): Promise<SeededStep | undefined> {
+  /**
+   * The step as it ended there, when its turn has come; undefined when it had not, and is to be done.
+   *
+   * @param isGathered what it gives is made of what steps of its own give: those are taken, and it is done, unless it is to have given something else
+   */
+  async take({ key, iteration }: StepRef, isGathered = false): Promise<SeededStep | undefined> {
     const name = `${iteration} ${key}`;
     const find = () => this.left.get(name);
     while (!find() && this.next !== null) {
@@ -36,9 +40,18 @@ export class Seeding {
     const found = find();
     if (!found) return undefined;
     this.left.delete(name);
-    if (this.turn < found.at) await condition(() => this.turn >= found.at, IN_TURN);
-    this.turn = Math.max(this.turn, found.at + 1);
+    const inTurn = this.inTurn(found.at);
+    if (isGathered && !Object.hasOwn(this.seed.outputs ?? {}, found.step.number)) {
+      inTurn.catch(() => undefined); // it ends once more when its steps do: nobody waits
+      return undefined;
+    }
+    await inTurn;
     return found.step;
+  }
+
+  private async inTurn(at: number): Promise<void> {
+    if (this.turn < at) await condition(() => this.turn >= at, IN_TURN);
+    this.turn = Math.max(this.turn, at + 1);
   }
 
   private async readOn(): Promise<void> {

@@ -15,6 +15,14 @@ test("that it has begun is told anew when the agent has chosen another id, as af
   ]);
 });
 
+test("what a turn has used that was halted is told, and that it goes on is not told over it", () => {
+  expect(told(session("running"), session("running", "a", { turns: 2 }), session("running"), session("completed"))).toEqual([
+    "running",
+    "running",
+    "completed",
+  ]);
+});
+
 test("that it has begun is not told any more when it has ended", () => {
   expect(told(session("running"), session("completed"), session("running"))).toEqual(["running", "completed"]);
 });
@@ -44,9 +52,9 @@ function told(...bodies: FactBody[]): string[] {
   return heard;
 }
 
-function session(status: AgentSessionRow["status"], provider_session_id = "a"): FactBody {
+function session(status: AgentSessionRow["status"], provider_session_id = "a", usage: AgentSessionRow["usage"] = null): FactBody {
   const named = { id: "run_1-1-s5", run_id: "run_1", step_id: "run_1-1", name: "plan", agent: "claude", model: null };
-  return { type: "session.updated", session: { ...named, provider_session_id, status, session_file_path: null, usage: null } };
+  return { type: "session.updated", session: { ...named, provider_session_id, status, session_file_path: null, usage } };
 }
 
 function finished(status: "completed" | "failed" | "cancelled", step_id = "run_1-1"): FactBody {

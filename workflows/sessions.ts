@@ -18,7 +18,8 @@ export function withSessions(narrator: Narrator): Narrator {
           over.add(session.id);
         } else {
           const isKnown = running.get(session.id)?.provider_session_id === session.provider_session_id;
-          if (isKnown || over.has(session.id)) return;
+          const isBeginning = session.usage === null; // a turn that was halted says what it has used so far
+          if (over.has(session.id) || (isKnown && isBeginning)) return;
           running.set(session.id, session);
         }
       }

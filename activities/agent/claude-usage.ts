@@ -18,13 +18,13 @@ interface Share {
   /** The same as it told it at its end; null: it was killed. */
   after: Spent | null;
   answers: Map<string, Answer>;
-  /** As it told them. */
+  /** Answers as it told them, having come to its end by itself. */
   turns?: number;
 }
 
 /**
- * What an attempt has used. Claude Code counts over all of a session, but a process that is killed counts nothing: of that one the
- * answers count that its transcript has, at the price of the others.
+ * What an attempt has used. Claude Code counts over all of a session, but a process that is killed counts nothing, and one that is
+ * told to end not what comes at that moment: there the answers count that its transcript has, at the price of the others.
  *
  * @param result of the attempt's last process, if it has told one
  */
@@ -39,17 +39,25 @@ export function usageSince(
     const after = spentBy({ totalCostUSD: result.total_cost_usd, modelUsage: { ...result.modelUsage } });
     shares.push({ ...last, after, turns: result.num_turns });
   }
-  const told = shares.map(({ before, after }) => (after ? grown(before, after) : NOTHING)).reduce(plus, NOTHING);
-  const killed = shares.flatMap(({ after, answers }) => (after ? [] : [...answers.values()]));
-  const lost = killed.map(({ spent }) => spent).reduce(plus, NOTHING);
+  const counts = shares.map(countOf);
+  const told = counts.filter(({ cost_usd }) => cost_usd > 0).reduce(plus, NOTHING);
+  const untold = counts.filter(({ cost_usd }) => cost_usd === 0).reduce(plus, NOTHING);
   const price = priceOf(told) ?? priceOf(shares[0]?.before ?? NOTHING);
-  const isUnpriced = killed.length > 0 && price === null;
+  const isUnpriced = weightOf(untold) > 0 && price === null;
   return {
-    ...plus(told, lost),
-    cost_usd: isUnpriced ? null : rounded(told.cost_usd + (price ?? 0) * weightOf(lost)),
+    ...plus(told, untold),
+    cost_usd: isUnpriced ? null : rounded(told.cost_usd + (price ?? 0) * weightOf(untold)),
     turns: shares.reduce((sum, { turns, answers }) => sum + (turns ?? answers.size), 0),
     model: mainModel(result) ?? shares.flatMap(({ answers }) => [...answers.values()]).at(-1)?.model ?? null,
   };
+}
+
+/** What a process has used; without its cost where it has not told all of it. */
+function countOf({ before, after, answers, turns }: Share): Spent {
+  const seen = [...answers.values()].map(({ spent }) => spent).reduce(plus, NOTHING);
+  const told = after ? grown(before, after) : null;
+  const isAll = told && (turns !== undefined || told.input_tokens + told.output_tokens >= seen.input_tokens + seen.output_tokens);
+  return isAll ? told : seen;
 }
 
 /** Each process had one prompt. */

@@ -48,7 +48,11 @@ describe("Claude Code", { timeout: 30_000 }, () => {
     expect(end).toMatchObject({ status: "failed", failure: { type: "agent_max_turns" } });
   });
 
-  test("does not run hooks of the repository, nor take its permissions", async () => {
+  test.each([
+    ["does not read the repository's instructions, nor run its hooks, nor take its permissions", false],
+    ["reads its instructions and runs its hooks where the repository is trusted, and takes no permissions from it", true],
+  ])("%s", async (_what, trustRepository) => {
+    writeFileSync(join(claude.tree, "CLAUDE.md"), "Be a pirate.");
     mkdirSync(join(claude.tree, ".claude"));
     const hook = { type: "command", command: `touch ${join(claude.tree, "hooked.txt")}` };
     writeFileSync(
@@ -58,10 +62,11 @@ describe("Claude Code", { timeout: 30_000 }, () => {
         hooks: { SessionStart: [{ hooks: [hook] }], Stop: [{ hooks: [hook] }] },
       }),
     );
-    const end = await claude.run("[[shell touch made.txt]]");
+    const end = await claude.run("[[shell touch made.txt]]", { trustRepository });
 
+    expect(model.requests.some(({ conversation }) => conversation.text.includes("Be a pirate."))).toBe(trustRepository);
+    expect(claude.has("hooked.txt")).toBe(trustRepository);
     expect(end.permissionDenials).toHaveLength(1);
-    expect(claude.has("hooked.txt")).toBe(false);
     expect(claude.has("made.txt")).toBe(false);
   });
 

@@ -133,7 +133,7 @@ function optionsOf(request: AgentRequest): Options {
       rootMayBypass: bypass && process.getuid?.() === 0,
     }),
     settingSources: request.trustRepository ? ["project"] : [],
-    strictMcpConfig: !request.trustRepository,
+    strictMcpConfig: true,
     systemPrompt: {
       type: "preset",
       preset: "claude_code",

@@ -110,7 +110,8 @@ const NOT_ALLOWED =
 
 /**
  * Give a coding agent a task in the run's tree. When its worker is lost, the next one goes on in the same
- * session instead of beginning again. A tool that a person would have to allow is refused and listed.
+ * session instead of beginning again. For a tool that a person has to allow the turn halts, where somebody may be asked; else it
+ * is refused and listed.
  *
  * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
  *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, and before anything is asked `agent_files_invalid`, `agent_unsupported` (the agent cannot do what is asked of it) and
@@ -180,7 +181,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     permission,
     model: input.model,
     systemPrompt: input.systemPrompt,
-    maxTurns: input.maxTurns,
+    maxTurns: input.maxTurns && Math.max(1, input.maxTurns - (input.before?.turns ?? 0)),
     env,
     trustRepository: work.settings.trust_repository,
     schema: input.schema,
@@ -222,7 +223,8 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     const halt = { ...end.halt, message: mask(end.halt.message) };
     await limits.note(halt);
     if (halt.why === "permission") work.log.write("log", `${halt.message}\n`, "warn");
-    return { halt, before: { lineage, tool_calls: trail.count, ...(decided.length > 0 ? { permits: decided } : {}) } };
+    const { turns } = end.usage; // of all rounds
+    return { halt, before: { lineage, tool_calls: trail.count, turns, ...(decided.length > 0 ? { permits: decided } : {}) } };
   }
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(start.state, after);

@@ -18,7 +18,7 @@ export interface AgentRequest {
   systemPrompt?: string | undefined;
   maxTurns?: number | undefined;
   env?: Readonly<Record<string, string>> | undefined;
-  /** The agent reads what the repository has for it: settings, instructions, hooks, tool servers. @default false */
+  /** The agent reads what the repository has for it: instructions, settings, hooks. @default false */
   trustRepository?: boolean | undefined;
   /** JSON schema of the answer. */
   schema?: Record<string, unknown> | undefined;

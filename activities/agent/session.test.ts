@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import type { AgentName } from "../../contract/agent-provider.js";
 import { agentTurns, until } from "../../test/support/agent-turns.js";
@@ -60,6 +61,20 @@ describe.each<AgentName>(["claude", "codex"])("a session of %s", { timeout: 60_0
 
       expect(end).toMatchObject({ status: "stopped", usage: { turns: 1 } });
       expect(tokensOf(end)).toEqual(served());
+    });
+
+    test("ends within ten seconds of being stopped, with a command that has left its group", async () => {
+      const seconds = `62.${process.pid}`;
+      const stop = new AbortController();
+      const prompt = `[[shell setsid sleep ${seconds} & touch begun; wait]]`;
+      const running = turns.run(prompt, { permission: "bypassPermissions", signal: stop.signal });
+      await until(() => turns.has("begun"));
+      const stopped = Date.now();
+      stop.abort();
+      await running;
+
+      expect(Date.now() - stopped).toBeLessThan(10_000);
+      expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(`sleep ${seconds}`);
     });
 
     test("can be copied: the copy knows what was said before, and the original does not know the copy", async () => {

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { DEFAULT_SETTINGS } from "../../contract/project-settings.js";
 import type { ModelServer } from "../../local/model-server.js";
 import { AgentSteps } from "../../test/support/agent-steps.js";
 import { GitProject } from "../../test/support/git-project.js";
 import { scriptedModel } from "../../test/support/scripted-model.js";
 import { processTable } from "../process-table.js";
+import { NO_MASK } from "../secret-mask.js";
 import { beginTurn } from "./turn-start.js";
 
 const COMMIT = "git add -A && git commit -qm more";
@@ -111,7 +113,7 @@ describe("what an agent's step has declared", { timeout: 30_000 }, () => {
   });
 });
 
-test("an agent may not do as it likes unless the server allows it, and nothing is spent on it", async () => {
+test("an agent may not do as it likes unless the server or its project allows it, and nothing is spent on it", async () => {
   steps.deps.allowBypass = false;
 
   await expect(steps.do("[[shell touch made.txt]]")).rejects.toMatchObject({
@@ -120,6 +122,10 @@ test("an agent may not do as it likes unless the server allows it, and nothing i
   });
   expect(model.requests).toEqual([]);
   expect(existsSync(join(project.path, "made.txt"))).toBe(false);
+  const settings = { ...DEFAULT_SETTINGS, allow_bypass: true };
+  steps.deps.access = async () => ({ settings, secrets: new Map(), unreadable: new Map(), mask: NO_MASK });
+  await steps.do("[[shell touch made.txt]]");
+  expect(existsSync(join(project.path, "made.txt"))).toBe(true);
 });
 
 let model: ModelServer;

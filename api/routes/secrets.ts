@@ -13,7 +13,6 @@ const OfProject = z.strictObject({ id: Id, name: SecretName });
 
 /** A project's secrets. No answer holds a value. */
 export function secretRoutes({ db, config }: ApiContext): Route[] {
-  const box = new SecretBox(config.home);
   return [
     route({
       method: "get",
@@ -49,7 +48,7 @@ export function secretRoutes({ db, config }: ApiContext): Route[] {
       handle: async ({ params, body, user }) => {
         const { id, name } = params;
         await getProject(db, id);
-        const sealed = await box.seal(body.value, { project_id: id, name });
+        const sealed = await new SecretBox(config.home).seal(body.value, { project_id: id, name });
         const kept = await putSecret(db, id, name, sealed);
         await recordAudit(db, { user_id: user.id, action: "secret.set", subject: id, data: { name } });
         return ok({ ...kept, warnings: warningsOf(body.value) });

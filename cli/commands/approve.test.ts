@@ -1,6 +1,8 @@
 import { beforeAll, expect, test, vi } from "vitest";
 import { type CliStack, cliStack } from "../../test/support/cli.js";
+import { scriptedModel } from "../../test/support/scripted-model.js";
 
+await scriptedModel();
 let it: CliStack;
 beforeAll(async () => {
   it = await cliStack();
@@ -41,3 +43,25 @@ test("a rejection is given to the run, named by its step", async () => {
   });
   expect(await it.run(["approve", "latest", "ship-it"])).toMatchObject({ code: 1, stdout: "" });
 });
+
+test("what an agent asks is allowed for the run, after a restart of everything, and its next one does not ask", async () => {
+  it.define(
+    "tag",
+    `await ctx.agent("first", { prompt: "[[shell git tag one]]" });
+     return (await ctx.agent("second", { prompt: "[[shell git tag two]] [[say Both are there.]]" })).text;`,
+  );
+  const watching = it.begin(["run", "tag", "--watch"]);
+  await vi.waitFor(() => expect(watching.said.stdout).toMatch(/Waiting: .*use Bash in .*: git tag one/), 60_000);
+  const [, id = "", request = ""] = /longhaul approve (run_\w+) --request (\S+)`/.exec(watching.said.stdout) ?? [];
+  await it.restart();
+
+  expect(await it.run(["approve", id, "--request", `${request}9`])).toMatchObject({ code: 1, stdout: "" });
+  const approved = await it.run(["approve", id, "--for-run", "--request", request]);
+
+  expect(approved).toMatchObject({ code: 0, stdout: "first approved: Bash\n" });
+  expect((await watching.ended).code).toBe(0);
+  const { output, steps } = JSON.parse((await it.run(["status", id, "--format", "json"])).stdout);
+  expect(output).toBe("Both are there.");
+  expect(steps[0].output.permissions).toMatchObject([{ tool: "Bash", allowed: true, scope: "run", by: "local" }]);
+  expect(steps[1].output.permissions).toBeUndefined();
+}, 180_000);

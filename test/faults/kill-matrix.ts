@@ -1,6 +1,9 @@
 // `npm run kills`: `kill -9` of worker or everything at seeded moments; says what was lost and what was done twice.
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { agentKills, summary, TURN } from "./agent-kills.js";
 import { ENDED_MS } from "./checker.js";
+import { DEFINITIONS } from "./definitions.js";
 import { killRound } from "./kill-round.js";
 import { withHarness } from "./scratch.js";
 import { withScriptedModel } from "./scripted-model.js";
@@ -13,11 +16,18 @@ Every line must be there once; twice only where the step itself tells of an atte
 written its line before that was killed. What a worker has started is ended as it dies, which takes a moment: how long after
 the kill a line was still written is told, and more than ${ENDED_MS} ms is a loss.
 The same seed kills at the same moments.
+
+npm run kills -- agents [--agent claude|codex] [--kills 20] [--seed N]
+
+An agent's turn after the other writes a file, plans, or has its work checked, while the worker is killed with kill -9 at a random
+moment of each. Every turn must be done once, in one session, its usage counted once, and leave no process.
 `;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    kills: { type: "string", default: "30" },
+    kills: { type: "string" },
+    agent: { type: "string", default: "claude" },
     runs: { type: "string", default: "10" },
     steps: { type: "string", default: "20" },
     "at-once": { type: "string", default: "3" },
@@ -32,11 +42,28 @@ if (values.help) {
 }
 
 console.log(`Seed ${values.seed}`);
+if (positionals[0] === "agents") {
+  const agent = values.agent === "codex" ? "codex" : "claude";
+  const settings = { LONGHAUL_CODEX_BIN: process.env.LONGHAUL_CODEX_BIN ?? resolve("test/agents/node_modules/.bin/codex") };
+  const result = await withScriptedModel((model) =>
+    withHarness(
+      "kills",
+      (harness) => {
+        const [seed, kills] = [Number(values.seed), Number(values.kills ?? 20)];
+        return agentKills(harness, model, { seed, kills, agent, rebuilt: true, log: console.log });
+      },
+      { definitions: { ...DEFINITIONS, ...TURN }, settings: agent === "codex" ? settings : {} },
+    ),
+  );
+  for (const { invariant, run_id, what } of result.findings) console.log(`${invariant} ${run_id ?? ""}: ${what}`);
+  console.log(`Seed ${values.seed}, ${agent}: ${summary(result)}`);
+  process.exit(result.findings.length === 0 ? 0 : 1);
+}
 const sound = await withScriptedModel(async () => {
   const result = await withHarness("kills", (harness) =>
     killRound(harness, {
       seed: Number(values.seed),
-      kills: Number(values.kills),
+      kills: Number(values.kills ?? 30),
       runs: Number(values.runs),
       steps: Number(values.steps),
       atOnce: Number(values["at-once"]),

@@ -28,13 +28,14 @@ function readProc(pid: string, file: string): string {
 }
 
 const HALF_MADE = /\.lock$|\.tmp$|^\.upload-|\.new$|^lock\./;
-const SERVERS = new Set(["postgres", "temporal", "node_modules"]);
+/** Folders of programs that see to their own files. */
+const FOREIGN = new Set(["postgres", "temporal", "node_modules", "thread-writer-locks"]);
 
-/** Locks and files that were not finished, below a folder; those of the servers themselves apart. */
+/** Locks and files that were not finished, below a folder; those of servers and agents themselves apart. */
 export function leftoversBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return SERVERS.has(entry.name) ? [] : leftoversBelow(path);
+    if (entry.isDirectory()) return FOREIGN.has(entry.name) ? [] : leftoversBelow(path);
     return HALF_MADE.test(entry.name) ? [path] : [];
   });
 }
