@@ -55,13 +55,18 @@ export interface AgentWishes {
   maxTurns?: number | undefined;
   systemPrompt?: unknown;
   session?: SessionChoice | undefined;
+  /** A budget of the step in dollars. */
+  budgetUsd?: number | undefined;
 }
 
 /** A sentence for a wish that the agent cannot meet, with the way out; null when it can do all of it. */
 export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | null {
-  const { title, maxTurns, systemPrompt, fork }: AgentAbilities = AGENTS[name];
+  const { title, cost, maxTurns, systemPrompt, fork }: AgentAbilities = AGENTS[name];
   if (wishes.maxTurns !== undefined && !maxTurns) {
     return `${title} cannot be ended after a number of turns. Leave the limit of turns out and give the step a timeout, or use ${ableTo("maxTurns")}.`;
+  }
+  if (wishes.budgetUsd !== undefined && !cost) {
+    return `${title} does not say what it costs, so a budget in dollars cannot hold it. Give the step one of tokens or minutes, or use ${ableTo("cost")}.`;
   }
   if (wishes.systemPrompt !== undefined && !systemPrompt) {
     return `${title} takes no system prompt. Say it in the prompt, or use ${ableTo("systemPrompt")}.`;
@@ -72,7 +77,7 @@ export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | nu
   return null;
 }
 
-function ableTo(ability: "maxTurns" | "systemPrompt" | "fork"): string {
+function ableTo(ability: "cost" | "maxTurns" | "systemPrompt" | "fork"): string {
   return Object.entries(AGENTS)
     .flatMap(([name, abilities]) => (abilities[ability] ? [`"${name}"`] : []))
     .join(" or ");

@@ -1,3 +1,4 @@
+import type { Spent } from "./budget.js";
 import type { StepRef } from "./fact.js";
 import type { Json, JsonObject } from "./json.js";
 import type { EventMessage, Request } from "./messages.js";
@@ -26,6 +27,8 @@ export interface EngineState {
   events: MailboxState;
   /** Rules of what people have allowed agents for the whole run. @default none */
   permits?: string[];
+  /** What its agents have spent, and what people have let be spent besides, by claim. */
+  budgets?: { spent: Spent; granted: Record<string, number> };
 }
 
 /** Events that have come from outside. */

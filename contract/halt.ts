@@ -1,3 +1,4 @@
+import type { Budget, CountedUsage } from "./budget.js";
 import type { DecidedPermit, PermitQuery } from "./permit.js";
 
 /** Why an agent's turn ended before its work was done: it is gone on with in the same session when what it lacks is there. */
@@ -11,7 +12,9 @@ export type Halt =
       of_model?: boolean;
     }
   /** A person has to allow something, or to answer a question. */
-  | { why: "permission"; permit: PermitQuery; message: string };
+  | { why: "permission"; permit: PermitQuery; message: string }
+  /** A budget is spent, and a person may let as much again be spent. `key` names the claim. */
+  | { why: "budget"; key: string; budget: Budget; message: string };
 
 /** What the next round of a halted turn has to know of those before. */
 export interface RoundsBefore {
@@ -19,8 +22,10 @@ export interface RoundsBefore {
   lineage: string;
   /** Tool calls that were told already. */
   tool_calls: number;
-  /** How often the model has answered. @default 0 */
-  turns?: number;
+  /** Milliseconds that the agent was at work. */
+  worked_ms: number;
+  /** Of the whole turn so far. Left out: the agent was not started yet. */
+  usage?: CountedUsage;
   /** What people have decided for this turn, in order. @default none */
   permits?: DecidedPermit[];
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Budget } from "./budget.js";
 import { Json, JsonObject } from "./json.js";
 import { LEAST_MEMBERS, MOST_MEMBERS, PANEL_STRATEGIES } from "./panel.js";
 import { SecretNames } from "./secret.js";
@@ -123,6 +124,8 @@ export const PlanWork = z.discriminatedUnion("kind", [
         z.strictObject({ deadline_ms: z.int().min(1).optional(), default: z.enum(["allow", "deny"]).optional() }),
       ])
       .optional(),
+    /** Of all its tries. */
+    budget: Budget.optional(),
     /** What must be so after its turn; else it fails as `agent_unverified`. */
     verify: z.array(PlanCheck).min(1).optional(),
   }),
@@ -227,6 +230,8 @@ export const Plan = z.strictObject({
   activities: z.string().optional(),
   /** Of the run, in milliseconds; 0: none. */
   timeout_ms: z.int().min(0),
+  /** Of the run and of all runs under it. */
+  budget: Budget.optional(),
   /** At least this often a run under way leaves a checkpoint of its own, at a step's end. */
   checkpoint_interval_ms: z.int().min(1).optional(),
   /** Where a bare name is looked for, first to last. */

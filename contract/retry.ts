@@ -10,7 +10,7 @@ export interface RetryPolicy {
   maxDelayMs?: number;
   /** Factor of exponential backoff. @default 2 */
   multiplier?: number;
-  /** Only errors of these types are tried again; all when left out. */
+  /** Only errors of these types are tried again. @default all but `budget_exceeded` */
   retryableErrors?: string[] | undefined;
 }
 
@@ -30,5 +30,5 @@ export function policyOf(retry: RetryPolicy | boolean | undefined): RetryPolicy 
 
 /** Whether an error of this type is one to try again after. */
 export function isRetryable(policy: RetryPolicy, type: string): boolean {
-  return !policy.retryableErrors || policy.retryableErrors.includes(type);
+  return policy.retryableErrors ? policy.retryableErrors.includes(type) : type !== "budget_exceeded";
 }

@@ -1,3 +1,4 @@
+import type { RunBudget } from "./budget.js";
 import type { Continuation } from "./continuation.js";
 import type { Json, JsonObject } from "./json.js";
 import type { Plan, PlanStep } from "./plan.js";
@@ -85,6 +86,8 @@ export interface RunSpec {
   interactive?: boolean;
   /** How many runs stand above this one, each started by the one before. @default 0 */
   depth?: number;
+  /** Of the runs above this one: what they may spend, this one included. */
+  budgets?: RunBudget[];
   created_at: string;
   /** Of a plan: events of an execution's history after which the run goes on in a further one. @default 4000 */
   continue_after?: number;

@@ -90,8 +90,8 @@ describe.each([
       { kind: "agent", role: "critic", profile: { ref: ["input", "profile"] }, skills: ["review", "tidy"] },
     ],
     [
-      { prompt: "p", model: "m", permission: "plan", max_turns: 3 },
-      { kind: "agent", model: "m", permission: "plan", max_turns: 3 },
+      { prompt: "p", model: "m", permission: "plan", max_turns: 3, budget: { usd: 0.5, on_reached: "ask" } },
+      { kind: "agent", model: "m", permission: "plan", max_turns: 3, budget: { usd: 0.5, on_reached: "ask" } },
     ],
     [
       { prompt: "p", ask: false },
@@ -182,6 +182,10 @@ describe.each([
     [{ prompt: "p", ask: { deadline: 30 } }, "is in milliseconds"],
     [{ prompt: "p", ask: { until: "1h" } }, 'Unknown key "until"'],
     [{ prompt: "p", agent: "codex", max_turns: 3 }, "Codex cannot be ended after a number of turns"],
+    [{ prompt: "p", agent: "codex", budget: { usd: 1 } }, "Codex does not say what it costs"],
+    [{ prompt: "p", budget: { usd: 0 } }, '"usd" must be at least'],
+    [{ prompt: "p", budget: { euros: 1 } }, 'Unknown key "euros"'],
+    [{ prompt: "p", budget: { on_reached: "ask" } }, "says nothing of what may be spent"],
     [{ prompt: "p", provider: "clyde" }, 'Did you mean "claude"?'],
     [{ prompt: "p", profile: "../strict" }, "safe in a URL"],
     [{ prompt: "p", skills: ["a/b"] }, "safe in a URL"],

@@ -69,7 +69,7 @@ export function written(plan: Plan, writing: Writing, format: "yaml" | "json" = 
 }
 
 function definitionOf(plan: Plan, writing: Writing): JsonObject {
-  const { name, description, version, author, tags, phases, input_schema, activities, timeout_ms } = plan;
+  const { name, description, version, author, tags, phases, input_schema, activities, timeout_ms, budget } = plan;
   return {
     dialect: writing.reader.dialect,
     ...defined({ name, description, version, author }),
@@ -77,6 +77,7 @@ function definitionOf(plan: Plan, writing: Writing): JsonObject {
     ...(phases.length > 0 && { phases }),
     ...defined({ input: input_schema, activities }),
     timeout: milliseconds(timeout_ms),
+    ...(budget && { budget: { ...defined(budget) } }),
     ...writing.top(plan),
     steps: stepsOf(plan.steps, writing),
     ...(plan.on_failure && { on_failure: stepsOf(plan.on_failure, writing) }),
@@ -127,21 +128,8 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const {
-        provider,
-        panel,
-        prompt,
-        role,
-        profile,
-        skills,
-        system_prompt,
-        model,
-        permission,
-        max_turns,
-        secrets,
-        ask,
-        verify,
-      } = work;
+      const { provider, panel, prompt, role, profile, skills, system_prompt, model, permission } = work;
+      const { max_turns, secrets, ask, budget, verify } = work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
       const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
       const files = { role: chosen(role), profile: chosen(profile), skills };
@@ -157,6 +145,7 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
           max_turns,
           secrets,
           ask: ask && askFields(ask),
+          budget: budget && { ...defined(budget) },
           verify: checks,
         }),
       };

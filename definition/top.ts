@@ -1,5 +1,6 @@
 import type { Plan } from "../contract/plan.js";
 import type { Drafts } from "./arrange.js";
+import { budgetOf } from "./budget.js";
 import { defined } from "./defined.js";
 import { type Fields, fieldsOf, type TextRule } from "./fields.js";
 import { schemaOf } from "./json-schema.js";
@@ -11,7 +12,7 @@ import { type Draft, NAME } from "./step.js";
 export const DEFAULT_TIMEOUT_MS = 3_600_000;
 
 export type Top = Pick<Plan, "format" | "name" | "tags" | "phases" | "timeout_ms"> &
-  Partial<Pick<Plan, "description" | "version" | "author" | "input_schema" | "activities">>;
+  Partial<Pick<Plan, "description" | "version" | "author" | "input_schema" | "activities" | "budget">>;
 
 /** A file beside the definition, or further away. */
 const FUNCTIONS_FILE: TextRule = {
@@ -37,6 +38,7 @@ export function topOf(fields: Fields, own: { timeoutMs?: number | undefined } = 
       author: fields.text("author", NAME),
       input_schema: schemaOf(fields, fields.either("input", "argsSchema")),
       activities: fields.text("activities", FUNCTIONS_FILE),
+      budget: budgetOf(fields),
     }),
   };
 }

@@ -2,6 +2,7 @@ import { type AgentName, unsupportedBy } from "../contract/agent-provider.js";
 import { LONGEST_MS } from "../contract/duration.js";
 import { type Chosen, Permission, type PlanWork, type Value } from "../contract/plan.js";
 import { askOf } from "./ask.js";
+import { budgetOf } from "./budget.js";
 import { commandOf } from "./command-field.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
@@ -67,6 +68,9 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
   const maxTurns = fields.int("max_turns", { min: 1 });
   const unsupported = typeof provider === "string" && unsupportedBy(provider, { maxTurns });
   if (unsupported) fields.problem("max_turns", unsupported);
+  const budget = budgetOf(fields);
+  const uncounted = typeof provider === "string" && unsupportedBy(provider, { budgetUsd: budget?.usd });
+  if (uncounted) fields.problem("budget", uncounted);
   return {
     kind: "agent",
     prompt: task ?? fields.template(fields.need("prompt")) ?? NOTHING,
@@ -81,6 +85,7 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
       max_turns: maxTurns,
       secrets: secretsOf(fields),
       ask: askOf(fields),
+      budget,
       verify: checksOf(fields),
     }),
   };

@@ -24,14 +24,16 @@ export function messagesRequest(body: string): WireRequest {
 
 class Message implements WireAnswer {
   readonly #id = crypto.randomUUID().replaceAll("-", "");
+  readonly #inputTokens: number;
   readonly #outputTokens: number;
 
   constructor(
     readonly model: string,
     readonly move: Move,
-    readonly inputBytes: number,
+    inputBytes: number,
   ) {
-    this.#outputTokens = tokensOf(JSON.stringify(move).length);
+    this.#inputTokens = move.usage?.input ?? tokensOf(inputBytes);
+    this.#outputTokens = move.usage?.output ?? tokensOf(JSON.stringify(move).length);
   }
 
   get #stopReason(): string {
@@ -46,7 +48,7 @@ class Message implements WireAnswer {
       model: this.model,
       stop_sequence: null,
       usage: {
-        input_tokens: tokensOf(this.inputBytes),
+        input_tokens: this.#inputTokens,
         output_tokens: outputTokens,
         cache_creation_input_tokens: 0,
         cache_read_input_tokens: 0,

@@ -121,7 +121,10 @@ class Response implements WireAnswer {
   }
 
   whole() {
-    const [input, output] = [tokensOf(this.inputBytes), tokensOf(JSON.stringify(this.move).length)];
+    const { input, output } = this.move.usage ?? {
+      input: tokensOf(this.inputBytes),
+      output: tokensOf(JSON.stringify(this.move).length),
+    };
     return {
       ...this.#head,
       status: "completed",

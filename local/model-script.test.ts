@@ -36,6 +36,10 @@ describe("the scripted model", () => {
     });
   });
 
+  test("takes as many tokens as it is told", () => {
+    expect(nextMove(asked("[[usage 10 20000]] [[say dear]]"), [])).toEqual({ say: "dear", usage: { input: 10, output: 20_000 } });
+  });
+
   test("answers with a status, or not at all", () => {
     expect(nextMove(asked("[[status 429]]"), [])).toEqual({ status: 429 });
     expect(nextMove(asked("[[hang]]"), [])).toEqual({ hang: true });

@@ -11,7 +11,14 @@ export type Move = (
   afterMs?: number;
   /** Until then (seconds since 1970) the account's usage limit is reached: instead of the move this is said, as the API says it. */
   limitedUntil?: number;
+  /** Tokens that the answer is said to have taken. @default by its length, roughly */
+  usage?: ModelUsage;
 };
+
+export interface ModelUsage {
+  input: number;
+  output: number;
+}
 
 /**
  * What to do when a prompt looks like this: the first move answers the prompt, the second the first
@@ -30,7 +37,8 @@ const MARKER = /\[\[(\w+)(?: ([\s\S]*?))?\]\]/g;
  *
  * `[[say TEXT]]` · `[[answer JSON]]` · `[[write PATH TEXT]]` · `[[edit PATH OLD => NEW]]` · `[[shell COMMAND]]` ·
  * `[[tool NAME JSON]]` · `[[slow MS]]` (delays the next marker's answer) · `[[limit SECONDS]]` (until that time since 1970 the usage limit
- * is reached, then comes the next marker's answer) · `[[status CODE]]` · `[[hang]]`.
+ * is reached, then comes the next marker's answer) · `[[usage IN OUT]]` (tokens of the next marker's answer) · `[[status CODE]]` ·
+ * `[[hang]]`.
  * A prompt's markers are its moves, one after the other, with "Done." behind them.
  */
 export function nextMove(conversation: Conversation, rules: readonly Rule[]): Move {
@@ -58,10 +66,11 @@ function laterResults(conversation: Conversation, exchange: Exchange): number {
 
 function markedMoves(prompt: string): Move[] {
   const moves: Move[] = [];
-  let ahead: Pick<Move, "afterMs" | "limitedUntil"> = {};
+  let ahead: Pick<Move, "afterMs" | "limitedUntil" | "usage"> = {};
   for (const [, name = "", argument = ""] of prompt.matchAll(MARKER)) {
     if (name === "slow") ahead = { ...ahead, afterMs: (ahead.afterMs ?? 0) + Number(argument) };
     else if (name === "limit") ahead = { ...ahead, limitedUntil: Number(argument) };
+    else if (name === "usage") ahead = { ...ahead, usage: usageOf(argument) };
     else {
       moves.push({ ...markedMove(name, argument), ...ahead });
       ahead = {};
@@ -71,6 +80,11 @@ function markedMoves(prompt: string): Move[] {
   const last = moves.at(-1);
   if (!last || "tool" in last) moves.push({ say: "Done.", ...ahead });
   return moves;
+}
+
+function usageOf(argument: string): ModelUsage {
+  const [input, output] = cut(argument, " ").map(Number) as [number, number];
+  return { input, output };
 }
 
 function markedMove(name: string, argument: string): Move {

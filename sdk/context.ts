@@ -70,6 +70,8 @@ export interface AgentOptions extends StepOptions {
   systemPrompt?: string;
   /** How often the model may answer; Codex cannot be told, and the step fails as `agent_unsupported`. @default no limit */
   maxTurns?: number;
+  /** What the step may spend, all its tries together. */
+  budget?: BudgetOption;
   env?: Record<string, string>;
   /** As of a shell's. What the agent says of them is hidden in everything that is recorded. */
   secrets?: string[];
@@ -87,6 +89,20 @@ export interface AgentOptions extends StepOptions {
   ask?: false | { deadline?: number | string; default?: "allow" | "deny" };
   /** Checked after the turn, each of them; what does not hold fails the step as `agent_unverified`. */
   verify?: AgentCheck[];
+}
+
+/** What agents may spend. Each measure counts by itself; the first that is reached ends it. */
+export interface BudgetOption {
+  /** Dollars; Codex does not tell them. */
+  usd?: number;
+  /** Read and written by models; what comes from a cache does not count. */
+  tokens?: number;
+  /** Answers of models. */
+  turns?: number;
+  /** That agents are at work. */
+  minutes?: number;
+  /** `stop`: the step fails as `budget_exceeded`. `ask`: it waits for somebody to let as much again be spent. @default "stop" */
+  onReached?: "stop" | "ask";
 }
 
 export interface AgentResult {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { LONGEST_MS } from "../contract/duration.js";
-import type { WorkflowContext } from "./context.js";
+import { problemOfBudget } from "./budget.js";
+import type { BudgetOption, WorkflowContext } from "./context.js";
 
 /** A run that takes longer ends as `timed_out`: an hour of running time. */
 export const DEFAULT_TIMEOUT_MS = 3_600_000;
@@ -39,6 +40,9 @@ export interface WorkflowConfig<
    * @default 3600000
    */
   timeout?: number;
+
+  /** What the agents of a run and of all runs under it may spend together. */
+  budget?: BudgetOption;
 
   /** Anything else you want to keep with the definition, as JSON. */
   config?: Record<string, unknown>;
@@ -95,6 +99,8 @@ export function defineWorkflow<Input extends z.ZodType, Activities extends Activ
   if (typeof timeout !== "number" || !(timeout >= 0 && timeout <= LONGEST_MS)) {
     throw new DefinitionError(`\`timeout\` of "${name}" is not a number of milliseconds, from 0 (none) to ten years.`);
   }
+  const wrong = problemOfBudget(definition.budget);
+  if (wrong !== null) throw new DefinitionError(`\`budget\` of "${name}" ${wrong}.`);
   const input = definition.input ?? definition.argsSchema;
   return { ...definition, ...(input ? { input } : {}), timeout, execute };
 }

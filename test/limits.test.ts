@@ -8,7 +8,7 @@ import { type Longhaul, longhaul, type RunRow } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
 
 /** How long the limit lasts from the first request that meets it. `LIMIT_SECONDS=60` waits a minute. */
-const LASTS_S = Number(process.env.LIMIT_SECONDS ?? 8);
+const LASTS_S = Number(process.env.LIMIT_SECONDS ?? 12);
 const PATIENCE_MS = 60_000 + LASTS_S * 1_000;
 
 let stack: Longhaul;

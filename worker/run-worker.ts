@@ -22,6 +22,7 @@ import { removeUnfinished } from "../db/run-folder.js";
 import { SecretBox } from "../db/secret-box.js";
 import { readAccess } from "../db/secrets.js";
 import { readSeed } from "../db/seed.js";
+import { spentByRuns, spentToday } from "../db/spending.js";
 import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
@@ -90,6 +91,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     allowBypass: config.allowBypass,
     codexBin: config.codexBin,
     accountLimits: { find: (account) => findLimit(db, account), note: (account, limit) => noteLimit(db, account, limit) },
+    spending: { ofRuns: (runId) => spentByRuns(db, runId), ofDay: (projectId) => spentToday(db, projectId) },
     githubApiUrl: config.githubApiUrl,
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),

@@ -1,10 +1,13 @@
 import { isCancellation, sleep } from "@temporalio/workflow";
 import type { AgentValue } from "../activities/agent/index.js";
 import type { Outcome } from "../contract/activity.js";
+import type { CountedUsage } from "../contract/budget.js";
 import type { Halt, Halted, RoundsBefore } from "../contract/halt.js";
 import type { PermitAsking } from "../contract/permit.js";
 import { askPermit } from "./agent-permit.js";
 import type { Engine, Place } from "./engine.js";
+import { readFailure } from "./failure.js";
+import type { StepBudget } from "./step-budget.js";
 import { tellLost, tellTrace } from "./tell-step.js";
 
 /** One activity: a turn, or what is left of one that was halted. @param spent milliseconds that the rounds before took */
@@ -18,32 +21,42 @@ const LONGEST_PAUSE_MS = 600_000;
  * A turn of an agent. Each time it is halted it waits for what it lacks, and goes on in its session by a further activity.
  *
  * @param asking how people are asked for what the agent may not do by itself
+ * @throws {StepFailed} `budget_exceeded` before a further activity, when a budget is spent
  */
 export async function agentRounds(
   engine: Engine,
   place: Place,
-  asking: PermitAsking | undefined,
+  { asking, budget }: { asking: PermitAsking | undefined; budget: StepBudget },
   round: Round,
 ): Promise<Outcome<AgentValue>> {
   let before: RoundsBefore | undefined;
   let spent = 0;
   let limits = 0;
+  budget.beginTry();
   for (;;) {
-    const outcome = await round(before, spent);
+    await budget.admit(place);
+    const outcome = await round(before, spent).catch((error: unknown) => {
+      const { detail, output } = readFailure(error);
+      if (detail) budget.count(usageIn(output), lasted(detail));
+      throw error;
+    });
     place.since ??= outcome.started_at;
-    if (!("halt" in outcome.value)) return { ...outcome, value: outcome.value, started_at: place.since };
-    const { halt } = outcome.value;
+    const { value } = outcome;
+    budget.count("halt" in value ? value.before.usage : value.usage, lasted(outcome));
+    if (!("halt" in value)) return { ...outcome, value, started_at: place.since };
+    const { halt } = value;
     tellLost(engine.narrator, place, outcome);
     tellTrace(engine.narrator, outcome);
-    before = outcome.value.before;
+    before = value.before;
     try {
       if (halt.why === "limit") await waitOut(engine, place, halt, limits++);
+      else if (halt.why === "budget") await budget.ask(place, halt);
       else before = { ...before, permits: [...(before.permits ?? []), await askPermit(engine, place, halt, asking)] };
     } catch (error) {
       if (isCancellation(error)) leaveSessions(engine, outcome);
       throw error;
     }
-    spent += Date.parse(outcome.completed_at) - Date.parse(outcome.started_at);
+    spent += lasted(outcome);
   }
 }
 
@@ -61,4 +74,15 @@ function waitOut(engine: Engine, place: Place, { message, ...limit }: Halt & { w
 /** Nobody goes on with them. */
 function leaveSessions({ narrator }: Engine, { sessions = [] }: Outcome<unknown>): void {
   for (const session of sessions) narrator.tell({ type: "session.updated", session: { ...session, status: "cancelled" } });
+}
+
+function lasted({ started_at, completed_at }: { started_at: string; completed_at: string }): number {
+  return Date.parse(completed_at) - Date.parse(started_at);
+}
+
+/** Of the answer that a failure keeps. */
+function usageIn(output: unknown): CountedUsage | undefined {
+  return typeof output === "object" && output !== null && "usage" in output
+    ? ((output as AgentValue).usage ?? undefined) // what an agent's activity keeps is an AgentValue
+    : undefined;
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from "../contract/json.js";
 import type { PermitAsking } from "../contract/permit.js";
 import type { Check } from "../contract/verify.js";
 import type { Agent } from "../sdk/agents.js";
+import { problemOfBudget, toBudget } from "../sdk/budget.js";
 import type { AgentOptions, AgentResult, Permission } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { askingOf } from "./agent-permit.js";
@@ -12,6 +13,7 @@ import { type DoOptions, defined, onTree } from "./call.js";
 import { checksOf } from "./checks.js";
 import type { Engine } from "./engine.js";
 import { noticingRole } from "./role-notice.js";
+import { StepBudget } from "./step-budget.js";
 
 export interface AgentStepOptions extends AgentOptions, DoOptions {
   /** Where neither `permission` nor a file of the role or the profile says one. @default "default" */
@@ -33,7 +35,7 @@ export function agentStep(
   checks: readonly Check[] | StepFailed = checksOf(key, verify),
 ): Promise<AgentResult> {
   const { role, profile, skills, permission, defaultPermission, ask, ...others } = options;
-  const { model, systemPrompt, maxTurns, env, schema, session, stopped, ...rest } = others;
+  const { model, systemPrompt, maxTurns, budget, env, schema, session, stopped, ...rest } = others;
   if (provider !== undefined && !isAgentName(provider)) return Promise.reject(unavailable(key, provider));
   if (checks instanceof StepFailed) return Promise.reject(checks);
   if (session !== undefined && !SessionChoice.safeParse(session).success) {
@@ -41,23 +43,29 @@ export function agentStep(
     const message = `"session" of "${key}" is an earlier answer's sessionId, or { fork: sessionId }, ${given}.`;
     return Promise.reject(new StepFailed(key, "invalid_input", message));
   }
+  const wrong = problemOfBudget(budget);
+  if (wrong !== null) return Promise.reject(new StepFailed(key, "invalid_input", `"budget" of "${key}" ${wrong}.`));
   const declared = checks.length > 0 ? { verify: [...checks] } : {};
   const files = { role, profile, skills, permission, defaultPermission };
-  const said = defined({ ...files, model, systemPrompt, maxTurns, schema, session });
+  const own = budget && toBudget(budget);
+  const said = defined({ ...files, model, systemPrompt, maxTurns, budget: own, schema, session });
   const asking = askingOf(engine, key, ask);
   if (asking instanceof StepFailed) return Promise.reject(asking);
   const input = { ...defined({ provider }), prompt, ...said, ...declared };
   const who = provider ?? role ?? "agent";
   const shown = { ...input, ...(ask && { ask: asking }), ...defined({ secrets: rest.secrets }) } as JsonObject; // options are JSON by their types
+  const step = new StepBudget(engine, key, own);
   const doing = engine.step({ kind: "agent", key, options: rest, input: shown, ...defined({ stopped }) }, (place) =>
-    agentRounds(engine, place, asking, (before, spent) =>
+    agentRounds(engine, place, { asking, budget: step }, (before, spent) =>
       onTree(
         engine,
         place,
         { ...rest, ...left(rest, spent) },
         place.step.key === key ? who : `${key} (${who})`,
         (activities, call) =>
-          activities.agent(call({ name: key, ...input, ...attendance(engine, asking), ...defined({ env, before }) })),
+          activities.agent(
+            call({ name: key, ...input, ...attendance(engine, asking), ...defined({ env, before }), budgets: step.forTurn() }),
+          ),
       ),
     ),
   );

@@ -48,7 +48,9 @@ export async function child(engine: Engine, key: string, start: ChildStart, opti
   return engine.step({ kind: "workflow", key, options, input, apart: true }, (place) =>
     timed(async () => {
       const id = place.attempt + place.lost === 1 ? first : `${first}_${place.attempt + place.lost}`;
-      return runChild(engine, place, await prepare(engine, place, { ...start, id }));
+      const spec = await prepare(engine, place, { ...start, id });
+      const budgets = engine.budgets.below();
+      return runChild(engine, place, budgets.length > 0 ? { ...spec, budgets } : spec);
     }),
   );
 }

@@ -88,7 +88,7 @@ export function createContext(engine: Engine): AnyContext {
       case "agent": {
         const { agent: chosen, prompt } = config;
         const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify, ask } = config;
-        const { secrets } = config;
+        const { secrets, budget } = config;
         const more = defined({
           role,
           profile,
@@ -97,6 +97,7 @@ export function createContext(engine: Engine): AnyContext {
           permission,
           systemPrompt,
           maxTurns,
+          budget,
           env,
           secrets,
           schema,

@@ -10,6 +10,7 @@ import type { StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { Approvals } from "./approval.js";
+import { Budgets } from "./budgets.js";
 import { Children } from "./child.js";
 import { readFailure, type StepFailure } from "./failure.js";
 import { refuseLongHistory } from "./history-limit.js";
@@ -61,6 +62,7 @@ export class Engine {
   readonly state: JsonObject = {};
   readonly approvals: Approvals;
   readonly mailbox: Mailbox;
+  readonly budgets: Budgets;
   readonly children = new Children();
   /** What people were told once about the run, and need not be told again. */
   readonly noticed = new Set<string>();
@@ -90,6 +92,9 @@ export class Engine {
     this.approvals = new Approvals(spec.run_id, narrator);
     this.mailbox = new Mailbox(before?.events);
     this.permits = new Set(before?.permits);
+    const { program } = spec;
+    const budget = program.kind === "plan" ? program.plan.budget : undefined; // code says its own as it is evaluated
+    this.budgets = new Budgets(spec.run_id, spec.budgets, budget, before?.budgets);
     this.numbering = new Numbering(spec.run_id, before);
     this.tree = new RunTree(this.run, before?.opened ?? false);
     this.seeding = spec.seed && new Seeding(spec.seed);
@@ -112,6 +117,7 @@ export class Engine {
       opened: this.tree.isOpen,
       events: this.mailbox.handOver(),
       permits: [...this.permits],
+      budgets: this.budgets.handOver(),
     };
     return { ...this.numbering.handOver(), ...kept };
   }

@@ -12,7 +12,8 @@ import type { Json } from "../contract/json.js";
 import { isUnverified } from "../contract/messages.js";
 import type { Plan } from "../contract/plan.js";
 import type { RunError, RunStatus } from "../contract/run.js";
-import type { RunSpec } from "../contract/run-spec.js";
+import type { CodeProgram, RunSpec } from "../contract/run-spec.js";
+import { toBudget } from "../sdk/budget.js";
 import { placeOf } from "../sdk/evaluate.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { createContext } from "./context.js";
@@ -84,10 +85,15 @@ export async function host(spec: RunSpec): Promise<Json> {
 
 async function execute(engine: Engine): Promise<Json> {
   const { program } = engine.spec;
-  const output =
-    program.kind === "code" ? await evaluate(program).execute(createContext(engine)) : await carryOut(engine, program.plan);
+  const output = program.kind === "code" ? await runCode(engine, program) : await carryOut(engine, program.plan);
   await engine.idle();
   return output === undefined ? null : (JSON.parse(JSON.stringify(output)) as Json);
+}
+
+async function runCode(engine: Engine, program: CodeProgram): Promise<unknown> {
+  const { budget, execute } = evaluate(program);
+  if (budget) engine.budgets.own = toBudget(budget);
+  return execute(createContext(engine));
 }
 
 /** The interpreter is evaluated for runs of plans alone: each run's context evaluates all that it loads. */

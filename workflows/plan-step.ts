@@ -1,4 +1,5 @@
 import type { AgentName } from "../contract/agent-provider.js";
+import type { Budget } from "../contract/budget.js";
 import type { Json, JsonObject } from "../contract/json.js";
 import type { Chosen, PlanPanel, PlanStep, PlanWork, Value } from "../contract/plan.js";
 import { ConditionError, meets } from "../definition/meets.js";
@@ -6,7 +7,7 @@ import { providerOf } from "../definition/providers.js";
 import { asText, RenderError, render } from "../definition/render.js";
 import { renderCommand } from "../definition/render-command.js";
 import type { Scope } from "../definition/scope.js";
-import type { AgentOptions, AgentResult } from "../sdk/context.js";
+import type { AgentOptions, AgentResult, BudgetOption } from "../sdk/context.js";
 import type { PanelAnswer, PanelAnswers } from "../sdk/panel.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { activityStep } from "./activity-step.js";
@@ -83,6 +84,7 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
         maxTurns: work.max_turns,
         secrets: work.secrets,
         ask: askOf(work),
+        budget: optionOf(work.budget),
       };
       const all = { ...rest, ...defined({ ...files, ...may, ...said, schema }) };
       const prompt = text(work.prompt);
@@ -135,6 +137,12 @@ function askOf({ ask }: PlanWork & { kind: "agent" }): AgentOptions["ask"] {
 function functionsOf({ spec: { program } }: Engine): string {
   if (program.activities_hash) return program.activities_hash;
   throw new Error("A plan that calls functions came without them.");
+}
+
+function optionOf(budget: Budget | undefined): BudgetOption | undefined {
+  if (!budget) return undefined;
+  const { on_reached, ...measures } = budget;
+  return defined({ ...measures, onReached: on_reached });
 }
 
 /** @throws {RenderError} `unfit_value` when it is the name of none that can run. */

@@ -29,6 +29,7 @@ export type AgentFailureType =
   | "agent_failed"
   | "agent_not_installed"
   | "agent_unsupported"
+  | "budget_exceeded"
   | "plan_wrote_files"
   | "agent_unverified"
   | "permission_not_allowed";

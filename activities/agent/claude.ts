@@ -7,6 +7,7 @@ import type { Json } from "../../contract/json.js";
 import type { AgentFailure, PermissionDenial } from "./answer.js";
 import { readAnswer } from "./claude-answer.js";
 import { claudeBinary } from "./claude-binary.js";
+import { ClaudeBudget } from "./claude-budget.js";
 import { CLAUDE_CREDENTIALS, claudeEnvironment } from "./claude-environment.js";
 import { limitOf } from "./claude-limit.js";
 import { ASK_TOOL, schemaOfQuestions, withAnswers } from "./claude-question.js";
@@ -62,9 +63,11 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   const halted: { halt?: Halt } = {};
   let result: SDKResultMessage | undefined;
   const limits: SDKMessage[] = [];
+  const budget = new ClaudeBudget(request.left, request.maxTurns);
   const trouble = await superviseTurn(request, async ({ aborted, started }) => {
     const options: Options = {
       ...optionsOf(request),
+      ...budget.options,
       ...(entry.mode === "new" ? { sessionId: entry.sessionId } : { resume: entry.sessionId }),
       ...(entry.mode === "new" && resume !== undefined ? { resume, forkSession: true } : {}),
       pathToClaudeCodeExecutable: binary,
@@ -82,8 +85,9 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
       prompt: entry.mode === "continue" ? (request.goOn ?? CONTINUE) : request.prompt,
       options,
     })) {
-      if (message.type === "result") result = message;
+      if (message.type === "result") result = budget.told(message);
       if (message.type === "result" || message.type === "rate_limit_event") limits.push(message);
+      budget.see(message);
       report(message, request.watch);
     }
   });
@@ -100,9 +104,14 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   }
   const limit = limitOf(limits);
   if (limit) return { ...end, text: answer.text, ...haltedBy(limit) };
+  const { spentUp } = budget;
+  if (spentUp) return { ...end, text: answer.text, status: "failed", spentUp, failure: SPENT_UP };
   const text = plan.text === undefined ? answer.text : plan.text;
   return { ...end, ...answer, text, status: answer.failure ? "failed" : "completed" };
 }
+
+/** Until it is known whose budget it was. */
+const SPENT_UP: AgentFailure = { type: "budget_exceeded", message: "What was left of a budget is spent." };
 
 /** Loaded when the first agent runs: a worker without agents does not pay for it. */
 async function loadSdk() {
@@ -145,7 +154,6 @@ function optionsOf(request: AgentRequest): Options {
     includePartialMessages: true,
     verbatimPrompts: true,
     ...(request.model === undefined ? {} : { model: request.model }),
-    ...(request.maxTurns === undefined ? {} : { maxTurns: request.maxTurns }),
     ...(request.schema === undefined ? {} : { outputFormat: { type: "json_schema", schema: unnamed(request.schema) } }),
   };
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Call, Outcome } from "../../contract/activity.js";
-import { type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
+import { AGENTS, type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
 import type { AgentSessionRow, SessionChoice } from "../../contract/agent-session.js";
+import type { Budget } from "../../contract/budget.js";
 import type { TreeRef } from "../../contract/fact.js";
 import type { Halted, RoundsBefore } from "../../contract/halt.js";
 import type { InstructionFile } from "../../contract/instruction-file.js";
@@ -13,11 +14,12 @@ import { folderInside } from "../inside.js";
 import { type PerformDeps, perform, type Work } from "../perform.js";
 import type { SecretMask } from "../secret-mask.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
+import { type AgentBudgets, type BudgetDeps, turnBudget } from "./budget.js";
 import { type AccountLimits, accountOf, limitsOf } from "./limit.js";
 import { createPermit, toldOf } from "./permit.js";
 import { denialsOf, permissionsOf } from "./permit-record.js";
 import { takeBack } from "./plan-tree.js";
-import { type AgentEnd, AgentNotInstalledError, type AgentRequest, type Permission } from "./provider.js";
+import { AgentNotInstalledError, type AgentRequest, type Permission } from "./provider.js";
 import { credentialMask, PROVIDERS } from "./providers.js";
 import { withRepair } from "./repair.js";
 import { type AgentTask, withInstructions } from "./role.js";
@@ -27,6 +29,7 @@ import { keepTranscript } from "./transcript.js";
 import { changedFiles, treeState } from "./tree-state.js";
 import { beginTurn } from "./turn-start.js";
 import { describeUnmet, refuseUncheckable, verify } from "./verify.js";
+import { type WorkedEnd, withinBudget } from "./within-budget.js";
 
 export interface AgentInput {
   /** @default that of the role's file, else "claude" */
@@ -60,6 +63,10 @@ export interface AgentInput {
   ask?: PermitAsking;
   /** Rules of what people have allowed for the whole run. */
   granted?: string[];
+  /** The step's own, which is among `budgets`. */
+  budget?: Budget;
+  /** @default those of the project */
+  budgets?: AgentBudgets;
   /** Goes on with a turn that was halted. */
   before?: RoundsBefore;
 }
@@ -80,7 +87,7 @@ export interface AgentValue {
   verified?: CheckResult[];
 }
 
-export interface AgentDeps extends PerformDeps, SessionDeps {
+export interface AgentDeps extends PerformDeps, SessionDeps, BudgetDeps {
   /** LONGHAUL_HOME: the agents' own folders are under it, outside every tree. */
   home: string;
   /** The `claude` binary to use instead of the one that the Agent SDK carries. */
@@ -114,7 +121,7 @@ const NOT_ALLOWED =
  * is refused and listed.
  *
  * @throws {ApplicationFailure} besides those of `perform`: `agent_api_error`, `agent_refused`, `agent_max_turns`,
- *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, and before anything is asked `agent_files_invalid`, `agent_unsupported` (the agent cannot do what is asked of it) and
+ *   `agent_schema_failed`, `agent_failed`, `agent_not_installed`, `budget_exceeded`, and before anything is asked `agent_files_invalid`, `agent_unsupported` (the agent cannot do what is asked of it) and
  *   `permission_not_allowed`; `plan_wrote_files` (a step with permission `plan` changed the tree), `agent_unverified` (what `verify` names is not so). The detail's `output` is the AgentValue as far as there is one.
  */
 export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) => Promise<Outcome<AgentValue | Halted>> {
@@ -136,7 +143,7 @@ function isHalted(value: unknown): boolean {
 export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Work): Promise<AgentValue | Halted> {
   const { run, step, input } = call;
   const { provider, permission = "default", verify: checks = [] } = input;
-  const unsupported = unsupportedBy(provider, input);
+  const unsupported = unsupportedBy(provider, { ...input, budgetUsd: input.budget?.usd });
   if (unsupported !== null) throw new StepFailure("agent_unsupported", unsupported);
   const mayBypass = deps.allowBypass || work.settings.allow_bypass;
   if (permission === "bypassPermissions" && !mayBypass) throw new StepFailure("permission_not_allowed", NOT_ALLOWED);
@@ -171,7 +178,15 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   await refuseUncheckable(checks, call);
   const limits = limitsOf(deps, accountOf(PROVIDERS[provider], { ...process.env, ...input.env }, input.model));
   const held = await limits.find();
-  if (held) return { halt: held, before: { lineage, tool_calls: trail.count } };
+  const { worked_ms: workedBefore = 0 } = input.before ?? {};
+  const before = { lineage, tool_calls: trail.count, worked_ms: workedBefore };
+  if (held) return { halt: held, before };
+  const budget = await turnBudget(deps, run, input.budgets);
+  if (budget.left.usd !== undefined && !AGENTS[provider].cost)
+    work.log.write("log", `${AGENTS[provider].title} does not say what it costs: no budget in dollars counts it.\n`, "warn");
+  const reached = budget.reached();
+  if (reached?.halt) return { halt: reached.halt, before };
+  if (reached) throw new StepFailure("budget_exceeded", reached.message);
   const turn = session.id.slice(run.run_id.length + 1);
   const start = await beginTurn(call, join(folder, `${session.id}-start.json`), { turn, lineage });
 
@@ -181,7 +196,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     permission,
     model: input.model,
     systemPrompt: input.systemPrompt,
-    maxTurns: input.maxTurns && Math.max(1, input.maxTurns - (input.before?.turns ?? 0)),
+    maxTurns: input.maxTurns && Math.max(1, input.maxTurns - (input.before?.usage?.turns ?? 0)),
     env,
     trustRepository: work.settings.trust_repository,
     schema: input.schema,
@@ -212,23 +227,25 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
       teller.begin(event.sessionId);
     },
   };
-  const end = await withRepair(request, PROVIDERS[provider]).catch((error: unknown) => {
+  const turnOf = (asked: AgentRequest) => withRepair(asked, PROVIDERS[provider]);
+  const end = await withinBudget(budget, request, input.before?.usage, turnOf).catch((error: unknown) => {
     if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
     throw error;
   });
   await teller.settled();
 
+  const worked_ms = workedBefore + end.worked_ms;
   if (end.halt) {
-    await leave(call, work, session, end, trail, secrets);
+    await leave(call, work, session, { ...end, worked_ms }, trail, secrets);
     const halt = { ...end.halt, message: mask(end.halt.message) };
     await limits.note(halt);
     if (halt.why === "permission") work.log.write("log", `${halt.message}\n`, "warn");
-    const { turns } = end.usage; // of all rounds
-    return { halt, before: { lineage, tool_calls: trail.count, turns, ...(decided.length > 0 ? { permits: decided } : {}) } };
+    const permits = decided.length > 0 ? { permits: decided } : {};
+    return { halt, before: { ...before, tool_calls: trail.count, worked_ms, usage: end.usage, ...permits } };
   }
   const after = await treeState(run.workspace.path);
   const changed = changedFiles(start.state, after);
-  await leave(call, work, session, end, trail, secrets);
+  await leave(call, work, session, { ...end, worked_ms }, trail, secrets);
   const value: AgentValue = {
     text: mask(end.text),
     ...(end.data === undefined ? {} : { data: secrets.json(end.data) }),
@@ -263,7 +280,7 @@ async function leave(
   { run }: Call<AgentInput>,
   work: Work,
   session: AgentSessionRow,
-  end: AgentEnd,
+  end: WorkedEnd,
   trail: Trail,
   mask: SecretMask,
 ): Promise<void> {
@@ -277,7 +294,7 @@ async function leave(
       provider_session_id: end.sessionId,
       status: SESSION_STATUS[end.status],
       session_file_path: transcript?.file_path ?? null,
-      usage: { ...end.usage } satisfies Record<string, Json>,
+      usage: { ...end.usage, worked_ms: end.worked_ms } satisfies Record<string, Json>,
     },
   ];
 }

@@ -1,4 +1,5 @@
 import type { AgentName } from "../../contract/agent-provider.js";
+import type { Left, Measure } from "../../contract/budget.js";
 import type { Halt } from "../../contract/halt.js";
 import type { Json } from "../../contract/json.js";
 import type { Marks } from "../marks.js";
@@ -17,6 +18,8 @@ export interface AgentRequest {
   /** Added to the agent's own. */
   systemPrompt?: string | undefined;
   maxTurns?: number | undefined;
+  /** What may be spent in it. An agent that cannot be ended at that tells at its end what it has spent. @default no limit */
+  left?: Left | undefined;
   env?: Readonly<Record<string, string>> | undefined;
   /** The agent reads what the repository has for it: instructions, settings, hooks. @default false */
   trustRepository?: boolean | undefined;
@@ -69,6 +72,8 @@ export interface AgentEnd {
   status: "completed" | "failed" | "stopped" | "halted";
   /** Why it halted. */
   halt?: Halt;
+  /** What was left of this is spent, and the agent had not finished. */
+  spentUp?: Measure;
   text: string;
   data?: unknown;
   usage: AgentUsage;

@@ -1,22 +1,26 @@
+import { type Left, MEASURES, type Spent, spentBy } from "../../contract/budget.js";
 import type { AgentUsage } from "./answer.js";
 import type { AgentEnd, AgentProvider, AgentRequest } from "./provider.js";
 
 /**
  * One turn; and when what it answers does not fit the schema, one more in the same session, which is told what is wrong. None is made
- * when the agent has no turns left.
+ * when the agent has no turns left, or nothing of its budget.
  *
  * @returns the end of the last turn. Usage, and what was refused, are of both.
  */
 export async function withRepair(request: AgentRequest, provider: Pick<AgentProvider, "run">): Promise<AgentEnd> {
   const first = await provider.run(request);
-  const { maxTurns, schema } = request;
+  const { maxTurns, schema, left = {} } = request;
   const turnsLeft = maxTurns === undefined ? undefined : maxTurns - first.usage.turns;
   if (!schema || !first.failure?.isUnfit || first.sessionId === null || (turnsLeft !== undefined && turnsLeft < 1)) return first;
+  const rest = without(left, spentBy(first.usage, 0));
+  if (MEASURES.some((measure) => rest[measure] === 0)) return first;
 
   const second = await provider.run({
     ...request,
     prompt: repairPrompt(first.failure.message, schema),
     maxTurns: turnsLeft,
+    left: rest,
     resume: first.sessionId,
     fork: false,
     sessionFile: request.sessionFile.replace(/(\.json)?$/, "-repair.json"),
@@ -38,6 +42,15 @@ export async function withRepair(request: AgentRequest, provider: Pick<AgentProv
     ...(data === undefined ? {} : { data }),
     failure: { type: "agent_schema_failed", message },
   };
+}
+
+function without(left: Left, spent: Spent): Left {
+  return Object.fromEntries(
+    MEASURES.flatMap((each) => {
+      const rest = left[each];
+      return rest === undefined ? [] : [[each, Math.max(0, rest - spent[each])]];
+    }),
+  );
 }
 
 function usageOfBoth(first: AgentUsage, second: AgentUsage): AgentUsage {

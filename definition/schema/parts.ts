@@ -76,3 +76,20 @@ export function duration(description: string, { least = 0, zero = false } = {}):
   const shapes = zero && least > 0 ? [number, { type: "number", const: 0 }, text] : [number, text];
   return either(`${description} Milliseconds, or a text such as "30s" or "2 hours".`, ...shapes);
 }
+
+/** `budget` of a step or of a whole definition. */
+export const BUDGET: Schema = map(
+  "What agents may spend: each measure counts by itself.",
+  {
+    usd: { type: "number", exclusiveMinimum: 0, description: "Dollars, of agents that tell their cost." },
+    tokens: { type: "integer", minimum: 1, description: "Tokens read and written, but for those from a cache." },
+    turns: { type: "integer", minimum: 1, description: "Answers of the model." },
+    minutes: { type: "number", exclusiveMinimum: 0, description: "That agents are at work." },
+    on_reached: word(
+      "stop: the step fails as budget_exceeded. ask: a person is asked for as much again.",
+      ["stop", "ask"],
+      "stop",
+    ),
+  },
+  { anyOf: ["usd", "tokens", "turns", "minutes"].map((measure) => ({ properties: { [measure]: true }, required: [measure] })) },
+);

@@ -1,6 +1,22 @@
 import { Permission } from "../../contract/plan.js";
 import { MAX_CONCURRENCY, MAX_TRIES } from "../limits.js";
-import { anyMap, duration, either, flag, line, list, map, onlyOne, ref, refs, type Schema, text, whole, word } from "./parts.js";
+import {
+  anyMap,
+  BUDGET,
+  duration,
+  either,
+  flag,
+  line,
+  list,
+  map,
+  onlyOne,
+  ref,
+  refs,
+  type Schema,
+  text,
+  whole,
+  word,
+} from "./parts.js";
 import { KEY, URL_SAFE } from "./top.js";
 
 /** How the common parts of steps are said in a dialect. */
@@ -51,6 +67,7 @@ export const AGENT: Kind = {
     "max_turns",
     "secrets",
     "ask",
+    "budget",
     "verify",
   ),
   required: ["prompt"],
@@ -266,6 +283,7 @@ function partsOf({ reference, tries }: StepWords): Schema {
         ),
       }),
     ),
+    budget: BUDGET,
     verify: list(
       "What must be so after its turn. Longhaul looks at each; when one is not so, the step fails as agent_unverified.",
       ref("check"),

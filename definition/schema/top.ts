@@ -1,4 +1,4 @@
-import { anyMap, duration, line, list, onlyOne, ref, type Schema, text } from "./parts.js";
+import { anyMap, BUDGET, duration, line, list, onlyOne, ref, type Schema, text } from "./parts.js";
 
 /** Keys at the top of a definition of every dialect. */
 export function topProperties(dialect: string): Schema {
@@ -18,6 +18,7 @@ export function topProperties(dialect: string): Schema {
       maxLength: 500,
     }),
     timeout: duration("Of a run, without pauses and waits; 0: none; left out: an hour.", { least: 1000, zero: true }),
+    budget: BUDGET,
     on_failure: list("Steps that are done when the run has failed.", ref("step")),
     finally: list("Steps that are done whatever happens.", ref("step")),
   };
