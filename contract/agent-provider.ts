@@ -15,6 +15,8 @@ export interface AgentAbilities {
   sessionId: "caller" | "agent";
   /** Whether it can go on with a copy of a session, which stays as it is. */
   fork: boolean;
+  /** Whether it can be given servers of the Model Context Protocol. */
+  mcpServers: boolean;
   /** Whether it lists what it was not allowed to do. */
   denials: boolean;
 }
@@ -29,6 +31,7 @@ export const AGENTS = {
     systemPrompt: true,
     sessionId: "caller",
     fork: true,
+    mcpServers: true,
     denials: true,
   },
   codex: {
@@ -39,6 +42,7 @@ export const AGENTS = {
     systemPrompt: true,
     sessionId: "agent",
     fork: true,
+    mcpServers: true,
     denials: false,
   },
 } as const satisfies Record<string, AgentAbilities>;
@@ -57,11 +61,12 @@ export interface AgentWishes {
   session?: SessionChoice | undefined;
   /** A budget of the step in dollars. */
   budgetUsd?: number | undefined;
+  mcpServers?: readonly string[] | undefined;
 }
 
 /** A sentence for a wish that the agent cannot meet, with the way out; null when it can do all of it. */
 export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | null {
-  const { title, cost, maxTurns, systemPrompt, fork }: AgentAbilities = AGENTS[name];
+  const { title, cost, maxTurns, systemPrompt, fork, mcpServers }: AgentAbilities = AGENTS[name];
   if (wishes.maxTurns !== undefined && !maxTurns) {
     return `${title} cannot be ended after a number of turns. Leave the limit of turns out and give the step a timeout, or use ${ableTo("maxTurns")}.`;
   }
@@ -71,13 +76,16 @@ export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | nu
   if (wishes.systemPrompt !== undefined && !systemPrompt) {
     return `${title} takes no system prompt. Say it in the prompt, or use ${ableTo("systemPrompt")}.`;
   }
+  if (wishes.mcpServers !== undefined && wishes.mcpServers.length > 0 && !mcpServers) {
+    return `${title} cannot be given MCP servers. Leave them out, or use ${ableTo("mcpServers")}.`;
+  }
   if (typeof wishes.session === "object" && !fork) {
     return `${title} cannot go on with a copy of a session. Go on with the session itself, or use ${ableTo("fork")}.`;
   }
   return null;
 }
 
-function ableTo(ability: "cost" | "maxTurns" | "systemPrompt" | "fork"): string {
+function ableTo(ability: "cost" | "maxTurns" | "systemPrompt" | "mcpServers" | "fork"): string {
   return Object.entries(AGENTS)
     .flatMap(([name, abilities]) => (abilities[ability] ? [`"${name}"`] : []))
     .join(" or ");

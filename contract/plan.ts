@@ -110,6 +110,8 @@ export const PlanWork = z.discriminatedUnion("kind", [
     profile: Chosen.optional(),
     /** Folders of `.agent/skills`. Left out: those that the profile names, else the role. */
     skills: z.array(z.string()).optional(),
+    /** Servers of `.agent/mcp.json` whose tools it is given. */
+    mcp_servers: z.array(z.string()).optional(),
     system_prompt: Value.optional(),
     model: Chosen.optional(),
     permission: Permission.optional(),

@@ -90,6 +90,10 @@ describe.each([
       { kind: "agent", role: "critic", profile: { ref: ["input", "profile"] }, skills: ["review", "tidy"] },
     ],
     [
+      { prompt: "p", mcp_servers: ["tickets", "files"] },
+      { kind: "agent", mcp_servers: ["tickets", "files"] },
+    ],
+    [
       { prompt: "p", model: "m", permission: "plan", max_turns: 3, budget: { usd: 0.5, on_reached: "ask" } },
       { kind: "agent", model: "m", permission: "plan", max_turns: 3, budget: { usd: 0.5, on_reached: "ask" } },
     ],
@@ -189,6 +193,7 @@ describe.each([
     [{ prompt: "p", provider: "clyde" }, 'Did you mean "claude"?'],
     [{ prompt: "p", profile: "../strict" }, "safe in a URL"],
     [{ prompt: "p", skills: ["a/b"] }, "safe in a URL"],
+    [{ prompt: "p", mcp_servers: ["tickets.search"] }, "letters a to z, digits"],
     [{ command: "x", skills: ["review"] }, 'Unknown key "skills"'],
     [{ prompt: "p", agent: "{{ steps.nowhere.agent }}" }, 'There is no step "nowhere"'],
     [{ prompt: "p", agent: "{{ input.agent }}", provider: "claude" }, 'Unknown key "provider"'],

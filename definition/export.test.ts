@@ -32,6 +32,7 @@ describe.each(dialects)("a plan of %s", (dialect, keyWord, write) => {
         role: fc.constantFrom("critic", "{{ input.role }} of tests"),
         profile: fc.constantFrom("strict", "{{ input.profile }}"),
         skills: fc.constantFrom([], ["tidy", "review"]),
+        mcp_servers: fc.constantFrom(["tickets"], ["tickets", "files"]),
         model: fc.constantFrom("opus", "\\{{ x }}", "{{ input.model }}"),
         permission: fc.constantFrom("plan", "default"),
         ask: fc.constantFrom(false, { deadline: "1h", default: "deny" }, { deadline: 5000 }),

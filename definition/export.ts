@@ -128,11 +128,11 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
   const write = (value: Value | undefined) => (value === undefined ? undefined : jsonOf(value, writing));
   switch (work.kind) {
     case "agent": {
-      const { provider, panel, prompt, role, profile, skills, system_prompt, model, permission } = work;
+      const { provider, panel, prompt, role, profile, skills, mcp_servers, system_prompt, model, permission } = work;
       const { max_turns, secrets, ask, budget, verify } = work;
       const chosen = (text: Chosen | undefined) => write(typeof text === "string" ? { literal: text } : text);
       const texts = { prompt: write(prompt), system_prompt: write(system_prompt), model: chosen(model) };
-      const files = { role: chosen(role), profile: chosen(profile), skills };
+      const files = { role: chosen(role), profile: chosen(profile), skills, mcp_servers };
       const checks = verify?.map((check) => checkOf(check, writing));
       return {
         type: "agent",

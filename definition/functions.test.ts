@@ -18,7 +18,7 @@ test.each([
   expect(plan).toMatchObject({ activities, steps: [{ key: "a", work }] });
 });
 
-test("what is called is told with its places, each name once", () => {
+test("what is called is told with its places, each name once, and to other processes as well", () => {
   const text = `
 name: w
 activities: ./release.mjs
@@ -28,7 +28,7 @@ steps:
 finally:
   - { id: c, type: activity, activity: announce }`;
 
-  expect(compile(text, "w.yaml")).toMatchObject({
+  expect(structuredClone(compile(text, "w.yaml"))).toMatchObject({
     functions: {
       file: "./release.mjs",
       at: { path: "activities", line: 3 },

@@ -1,5 +1,5 @@
 import type { Plan } from "../contract/plan.js";
-import type { Mapping, Node, Place } from "./node.js";
+import { type Mapping, type Node, type Place, placeAlone } from "./node.js";
 import type { Problems } from "./problems.js";
 
 /** The functions of the author's that a plan calls. Whether they are there is for whoever reads files to say. */
@@ -16,7 +16,7 @@ export function functionsOf(plan: Plan, root: Mapping, problems: Problems): Call
   const names = new Set(steps.flatMap(({ work }) => (work.kind === "activity" ? [work.activity] : [])));
   if (names.size === 0) return undefined;
   const places = placesOf(root);
-  const placeOf = (value: string, key: string) => places.get(`${key} ${value}`) ?? root;
+  const placeOf = (value: string, key: string) => placeAlone(places.get(`${key} ${value}`) ?? root);
   const calls = [...names].map((name) => ({ name, at: placeOf(name, "activity") }));
   if (plan.activities !== undefined) return { file: plan.activities, at: placeOf(plan.activities, "activities"), calls };
   for (const { name, at } of calls) {

@@ -1,8 +1,9 @@
 import { MAX_DEPTH, MAX_NODES } from "./limits.js";
 import type { Lines } from "./lines.js";
-import { below, type Entry, type Node } from "./node.js";
+import type { Entry, Node, Place } from "./node.js";
 import { type Problems, Unreadable } from "./problems.js";
 import { scalarProblem } from "./scalar.js";
+import { TextList, TextMap, TextPlace, TextScalar } from "./text-node.js";
 
 /**
  * Read JSON, and nothing but JSON, with the place of every value. `JSON.parse` tells no places, and those of its errors
@@ -32,48 +33,49 @@ class JsonReader {
   ) {}
 
   whole(): Node {
-    const root = this.value("", 0);
+    const root = this.value(0);
     this.blank();
     if (this.at < this.text.length) this.refuse(`The JSON ends before ${this.here()}. Take away what follows it.`);
     return root;
   }
 
-  private value(path: string, depth: number): Node {
+  /** @param within what holds it, at this key or index; without a key it is of the same path. */
+  private value(depth: number, within?: Place, key?: number): Node {
     this.blank();
     if (depth > MAX_DEPTH) this.refuse(`There are more than ${MAX_DEPTH} lists and maps within one another. Write it flatter.`);
     if (++this.nodes > MAX_NODES) this.refuse(`The file holds more than ${MAX_NODES} values. Keep data in files of its own.`);
-    const place = { path, ...this.lines.at(this.at) };
+    const place = new TextPlace(this.lines, this.at, within, key);
     const char = this.text[this.at];
-    if (char === "{") return { kind: "map", ...place, entries: this.entries(path, depth) };
-    if (char === "[") return { kind: "list", ...place, items: this.items(path, depth) };
+    if (char === "{") return new TextMap(place, this.entries(place, depth));
+    if (char === "[") return new TextList(place, this.items(place, depth));
     const start = this.at;
     const value = char === '"' ? this.string() : this.word();
     const raw = this.text.slice(start, this.at);
     const problem = scalarProblem(value, raw);
     if (problem) this.problems.add(place, problem);
-    return { kind: "scalar", ...place, value, raw };
+    return new TextScalar(place, value, raw);
   }
 
-  private items(path: string, depth: number): Node[] {
+  private items(list: Place, depth: number): Node[] {
     const items: Node[] = [];
-    this.each("]", "a value", () => items.push(this.value(below(path, items.length), depth + 1)));
+    this.each("]", "a value", () => items.push(this.value(depth + 1, list, items.length)));
     return items;
   }
 
-  private entries(path: string, depth: number): Entry[] {
+  private entries(map: Place, depth: number): Entry[] {
     const entries = new Map<string, Entry>();
     this.each("}", "a key in double quotes", () => {
-      const start = this.lines.at(this.at);
+      const start = this.at;
       if (this.text[this.at] !== '"') this.refuse(`Here a key in double quotes is missing, not ${this.here()}.`);
       const key = this.string();
-      const at = { path: below(path, key), ...start };
+      const at = new TextPlace(this.lines, start, map, key);
       const problem = scalarProblem(key, key);
       if (problem) this.problems.add(at, problem);
       this.blank();
       if (this.text[this.at] !== ":")
         this.refuse(`Here a colon is missing after the key ${JSON.stringify(key)}, not ${this.here()}.`);
       this.at++;
-      const value = this.value(at.path, depth + 1);
+      const value = this.value(depth + 1, at);
       const first = entries.get(key);
       if (first)
         this.problems.add(at, `The key "${key}" is here a second time; the first is in line ${first.at.line}. Keep one.`);

@@ -49,6 +49,11 @@ export function below(path: string, key: string | number): string {
   return path === "" ? key : `${path}.${key}`;
 }
 
+/** The place of what may be much more, to be handed to another process. */
+export function placeAlone({ path, line, column }: Place): Place {
+  return { path, line, column };
+}
+
 /** How a value is called in a sentence: `a list`, `the number 3`. */
 export function shown(node: Node): string {
   if (node.kind !== "scalar") return node.kind === "list" ? "a list" : "a map";

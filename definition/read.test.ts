@@ -24,7 +24,7 @@ describe("JSON", () => {
     const { root } = good('{\n  "steps": [\n    {"key": "a"}\n  ]\n}', "a.json");
     const steps = root.entries[0];
 
-    expect(steps?.at).toEqual({ path: "steps", line: 2, column: 3 });
+    expect(steps?.at).toMatchObject({ path: "steps", line: 2, column: 3 });
     expect(steps?.value).toMatchObject({ line: 2, column: 12, items: [{ path: "steps[0]", line: 3, column: 5 }] });
   });
 

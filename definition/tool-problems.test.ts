@@ -25,6 +25,7 @@ const servers = [
   { name: "github", tools: [{ name: "getIssue", inputSchema: schema }] },
   { name: "odd", tools: [{ name: "call", inputSchema: { type: "no type" } }] },
   { name: "away" },
+  { name: "agent", builtIn: true, tools: [] },
 ];
 
 /** What is wrong with a step's call: `line:column message`. */
@@ -49,7 +50,7 @@ describe("calls of tools", () => {
       "an unknown server",
       "githb.getIssue",
       {},
-      /There is no tool server "githb"\. Did you mean "github"\? There are github, odd, away\./,
+      /There is no tool server "githb"\. Did you mean "github"\? There are github, odd, away, agent\./,
     ],
     ["an unknown tool", "github.getIsue", {}, /The server "github" has no tool "getIsue"\. Did you mean "getIssue"\?/],
     ["a param that is missing", "github.getIssue", { number: 1 }, /github\.getIssue needs "owner"\./],
@@ -116,5 +117,24 @@ finally:
 
   test("are no calls within what a step is given", () => {
     expect(problemsOf("away.anything", { tool: "github.nothing", steps: [{ tool: "none.at-all" }] })).toEqual([]);
+  });
+});
+
+describe("servers that an agent is given", () => {
+  const agents = (...names: string[]) =>
+    told(JSON.stringify({ name: "w", steps: [{ id: "a", prompt: "p", mcp_servers: names }] }), "w.json");
+
+  test("are those of the project", () => {
+    expect(agents("github", "away")).toEqual([]);
+  });
+
+  test("that nobody has are told with the nearest name", () => {
+    expect(agents("githb")).toEqual([
+      expect.stringMatching(/^1:\d+ \.agent\/mcp\.json has no server "githb" for an agent\. Did you mean "github"\?/),
+    ]);
+  });
+
+  test("are none that are built in", () => {
+    expect(agents("agent")).toHaveLength(1);
   });
 });

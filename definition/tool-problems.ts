@@ -10,6 +10,8 @@ import type { ToolCall } from "./tool-calls.js";
 /** A server that a definition can name. */
 export interface KnownServer {
   name: string;
+  /** Longhaul's own, which no agent can be given. */
+  builtIn?: boolean | undefined;
   /** With the JSON schema of each one's params. Left out: it could not be asked. */
   tools?: readonly { name: string; inputSchema: JsonObject }[] | undefined;
 }
@@ -24,8 +26,12 @@ const CHOICES = ["anyOf", "oneOf"];
  */
 export function toolProblems(calls: readonly ToolCall[], servers: readonly KnownServer[]): Problem[] {
   const problems = new Problems();
-  const names = servers.map(({ name }) => name);
   for (const { server: wanted, tool: wantedTool, at, params } of calls) {
+    const names = servers.flatMap(({ name, builtIn }) => (builtIn && wantedTool === undefined ? [] : [name]));
+    if (wantedTool === undefined) {
+      if (!names.includes(wanted)) problems.add(at, noSuchServer(wanted, names));
+      continue;
+    }
     const server = servers.find(({ name }) => name === wanted);
     if (!server) {
       problems.add(at, `There is no tool server "${wanted}".${didYouMean(wanted, names)} There are ${names.join(", ")}.`);
@@ -47,6 +53,11 @@ export function toolProblems(calls: readonly ToolCall[], servers: readonly Known
     }
   }
   return problems.list();
+}
+
+function noSuchServer(wanted: string, names: readonly string[]): string {
+  const there = names.length === 0 ? "It names none" : `It names ${names.join(", ")}`;
+  return `.agent/mcp.json has no server "${wanted}" for an agent.${didYouMean(wanted, names)} ${there}.`;
 }
 
 /** Where references stand: nobody knows what will be there. */

@@ -16,6 +16,12 @@ import { checksOf } from "./verify.js";
 /** What stands in for work that could not be read; no plan is made of it. */
 const NOTHING: Value = { literal: "" };
 
+/** Names of servers with tools, as agents can say them. */
+const SERVER_NAME: TextRule = {
+  pattern: { matches: /^[A-Za-z][\w-]*$/, words: 'letters a to z, digits, "-" and "_"' },
+  max: 100,
+};
+
 /** Kinds of steps, by the word for `type`. */
 const READERS = {
   agent: agentWork,
@@ -71,6 +77,9 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
   const budget = budgetOf(fields);
   const uncounted = typeof provider === "string" && unsupportedBy(provider, { budgetUsd: budget?.usd });
   if (uncounted) fields.problem("budget", uncounted);
+  const mcpServers = fields.texts("mcp_servers", SERVER_NAME);
+  const unserved = typeof provider === "string" && unsupportedBy(provider, { mcpServers });
+  if (unserved) fields.problem("mcp_servers", unserved);
   return {
     kind: "agent",
     prompt: task ?? fields.template(fields.need("prompt")) ?? NOTHING,
@@ -79,6 +88,7 @@ export function agentWork(fields: Fields, task?: Value): PlanWork & { kind: "age
       role: whom,
       profile: profileAt(fields),
       skills: fields.texts("skills", URL_SAFE_NAME),
+      mcp_servers: mcpServers,
       system_prompt: fields.template("system_prompt"),
       model: fields.chosen("model", { max: 200 }),
       permission: fields.oneOf("permission", Permission.options),

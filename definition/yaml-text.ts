@@ -17,6 +17,7 @@ import type { Lines } from "./lines.js";
 import { below, type Entry, type Node, type Place } from "./node.js";
 import { type Problems, Unreadable } from "./problems.js";
 import { scalarProblem } from "./scalar.js";
+import { TextList, TextMap, TextPlace, TextScalar } from "./text-node.js";
 
 /**
  * Read one document of YAML 1.2, core schema, with the place of every value. `yes`, `no` and `on` are texts. Anchors, aliases and
@@ -36,7 +37,7 @@ export function readYaml(text: string, lines: Lines, problems: Problems): Node {
   const { explicit, version } = document.directives.yaml;
   if (explicit && version !== "1.2")
     throw new Unreadable(0, `YAML ${version} reads some words otherwise. Take the %YAML line away.`);
-  return new YamlReader(text, lines, problems).node(nodeOf(document.contents), "", { path: "", line: 1, column: 1 }, 0);
+  return new YamlReader(text, lines, problems).node(nodeOf(document.contents), new TextPlace(lines, 0), 0);
 }
 
 /** The text in tokens. Ends before it costs anything when they are too many, or nest so deep that the library's recursion would. */
@@ -95,9 +96,9 @@ class YamlReader {
     private readonly problems: Problems,
   ) {}
 
-  /** @param near where a value would stand that is left out. */
-  node(node: YamlNode, path: string, near: Place, depth: number): Node {
-    if (isAlias(node)) return this.repeated(node, path, near, depth);
+  /** @param near of its path, and where it would stand if it is left out. */
+  node(node: YamlNode, near: Place, depth: number): Node {
+    if (isAlias(node)) return this.repeated(node, near, depth);
     const offset = node?.range?.[0];
     if (depth > MAX_DEPTH) tooDeep(offset ?? 0);
     if (++this.nodes > MAX_NODES)
@@ -105,24 +106,24 @@ class YamlReader {
     if (this.repeating > 0 && ++this.aliased > MAX_ALIASED) {
       throw new Unreadable(offset ?? 0, `The aliases of this file repeat more than ${MAX_ALIASED} values. Use fewer of them.`);
     }
-    const place = offset === undefined ? { ...near, path } : { path, ...this.lines.at(offset) };
-    if (!node) return { kind: "scalar", ...place, value: null, raw: "" };
+    const place = offset === undefined ? near : this.place(offset, near);
+    if (!node) return new TextScalar(place, null, "");
     if (node.anchor && this.repeating === 0) this.anchors.set(node.anchor, node);
     this.checkTag(node.tag, place);
     if (isScalar(node)) return this.scalar(node, place);
 
     this.open.add(node);
-    const read: Node = isMap(node)
-      ? { kind: "map", ...place, entries: this.entries(node, path, depth) }
-      : { kind: "list", ...place, items: node.items.map((item, i) => this.node(nodeOf(item), below(path, i), place, depth + 1)) };
+    const read = isMap(node)
+      ? new TextMap(place, this.entries(node, place, depth))
+      : new TextList(place, this.items(node, place, depth));
     this.open.delete(node);
     return read;
   }
 
   /** What an alias stands for, written out. */
-  private repeated(alias: Alias, path: string, near: Place, depth: number): Node {
+  private repeated(alias: Alias, near: Place, depth: number): Node {
     this.repeating++;
-    const node = this.node(this.target(alias), path, near, depth);
+    const node = this.node(this.target(alias), near, depth);
     this.repeating--;
     return node;
   }
@@ -135,25 +136,31 @@ class YamlReader {
     }
     const problem = scalarProblem(value, raw);
     if (problem) this.problems.add(place, problem);
-    return { kind: "scalar", ...place, value, raw };
+    return new TextScalar(place, value, raw);
   }
 
-  private entries(map: YAMLMap, path: string, depth: number): Entry[] {
+  private items(list: YAMLSeq, at: Place, depth: number): Node[] {
+    const start = list.range?.[0] ?? 0;
+    return list.items.map((item, i) => this.node(nodeOf(item), this.place(start, at, i), depth + 1));
+  }
+
+  private entries(map: YAMLMap, mapAt: Place, depth: number): Entry[] {
     const entries = new Map<string, Entry>();
     const merged: Entry[] = [];
     for (const pair of map.items) {
       const keyNode = nodeOf(pair.key);
-      const start = { path, ...this.lines.at(keyNode?.range?.[0] ?? map.range?.[0] ?? 0) };
-      const key = this.key(keyNode, start);
-      const at = { ...start, path: below(path, key) };
+      const start = keyNode?.range?.[0] ?? map.range?.[0] ?? 0;
+      const keyAt = this.place(start, mapAt);
+      const key = this.key(keyNode, keyAt);
+      const at = this.place(start, mapAt, key);
       if (key === "<<" && isScalar(keyNode) && keyNode.type === "PLAIN") {
-        merged.push(...this.merged(nodeOf(pair.value), path, at, depth));
+        merged.push(...this.merged(nodeOf(pair.value), at, keyAt, depth));
         continue;
       }
       const first = entries.get(key);
       if (first)
         this.problems.add(at, `The key "${key}" is here a second time; the first is in line ${first.at.line}. Keep one.`);
-      const value = this.node(nodeOf(pair.value), at.path, at, depth + 1);
+      const value = this.node(nodeOf(pair.value), at, depth + 1);
       if (!first) entries.set(key, { key, at, value });
     }
     for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
@@ -177,15 +184,24 @@ class YamlReader {
   }
 
   /** What `<<` brings: the entries of a map, or of each map of a list, the earlier ones first. */
-  private merged(node: YamlNode, path: string, at: Place, depth: number): Entry[] {
-    const value = this.node(node, path, at, depth);
+  private merged(node: YamlNode, at: Place, keyAt: Place, depth: number): Entry[] {
+    const value = this.node(node, keyAt, depth);
     const maps = value.kind === "list" ? value.items : [value];
+    const { path } = keyAt;
     return maps.flatMap((map) => {
       if (map.kind === "map")
-        return map.entries.map((entry) => ({ ...entry, at: { ...entry.at, path: below(path, entry.key) } }));
+        return map.entries.map(({ key, at: { line, column }, value }) => ({
+          key,
+          at: { path: below(path, key), line, column },
+          value,
+        }));
       this.problems.add(at, "<< takes a map, or a list of maps.");
       return [];
     });
+  }
+
+  private place(offset: number, within: Place, key?: string | number): Place {
+    return new TextPlace(this.lines, offset, within, key);
   }
 
   private target(alias: Alias): YamlNode {

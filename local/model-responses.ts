@@ -87,10 +87,20 @@ function readResponses(request: ResponsesRequest): Conversation {
     model: request.model,
     system: [request.instructions, ...told.map(({ content }) => plain(content))].join("\n"),
     exchanges,
-    tools: [...offered, ...(offered.some((name) => name === "exec" || name === "exec_command") ? ["Bash", "Write", "Edit"] : [])],
+    tools: [
+      ...offered,
+      ...(offered.some((name) => name === "exec" || name === "exec_command") ? ["Bash", "Write", "Edit"] : []),
+      ...deferred(everything),
+    ],
     text: everything,
     cwd: /<cwd>([^<]+)<\/cwd>/.exec(everything)?.[1]?.trim() ?? "",
   };
+}
+
+/** Servers whose tools are named nowhere, and can be called from JavaScript: `mcp__github__*`. */
+function deferred(text: string): string[] {
+  const [, listed = ""] = /Deferred tool namespaces:\n([\s\S]*?)<\/tools>/.exec(text) ?? [];
+  return [...listed.matchAll(/^- (mcp__[\w-]+)/gm)].map(([, namespace]) => `${namespace}__*`);
 }
 
 /** Names of all tools, wherever the request has them. */
@@ -173,11 +183,12 @@ function itemOf(move: Move, id: string, request: ResponsesRequest): Record<strin
     return { type: "message", id: `msg_${id}`, role: "assistant", status: "completed", content };
   }
   const offered = toolsOf(request);
+  if (move.tool.startsWith("mcp__"))
+    return scriptItem(id, callScript(move.tool.replaceAll(/[^\w$]/g, "_"), move.input, "result"));
   const asIs = offered.includes(move.tool);
   const [name, input] = asIs ? [move.tool, move.input] : ["exec_command", { cmd: commandFor(move.tool, move.input) }];
   if (!offered.includes(name)) {
-    const script = `const { output } = await tools.exec_command(${JSON.stringify({ ...input, yield_time_ms: PATIENCE_MS })}); text(output);`;
-    return { type: "custom_tool_call", id: `ctc_${id}`, call_id: `call_${id}`, name: "exec", input: script, status: "completed" };
+    return scriptItem(id, callScript("exec_command", { ...input, yield_time_ms: PATIENCE_MS }, "result.output"));
   }
   return {
     type: "function_call",
@@ -187,6 +198,14 @@ function itemOf(move: Move, id: string, request: ResponsesRequest): Record<strin
     arguments: JSON.stringify(input),
     status: "completed",
   };
+}
+
+function callScript(tool: string, input: object, said: string): string {
+  return `const result = await tools.${tool}(${JSON.stringify(input)}); text(${said});`;
+}
+
+function scriptItem(id: string, script: string): Record<string, unknown> {
+  return { type: "custom_tool_call", id: `ctc_${id}`, call_id: `call_${id}`, name: "exec", input: script, status: "completed" };
 }
 
 function commandFor(tool: string, input: Record<string, unknown>): string {

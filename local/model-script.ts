@@ -127,7 +127,7 @@ function cut(text: string, separator: string): [string, string] {
 function placed(move: Move, conversation: Conversation): Move {
   if (!("tool" in move)) return move;
   const text = JSON.stringify(move.input);
-  if (!conversation.tools.includes(move.tool)) {
+  if (!conversation.tools.some((tool) => tool === move.tool || (tool.endsWith("*") && move.tool.startsWith(tool.slice(0, -1))))) {
     const say = move.tool === "StructuredOutput" ? text : `I cannot do this: there is no tool ${move.tool} here.`;
     return { say };
   }

@@ -66,6 +66,8 @@ export interface AgentOptions extends StepOptions {
   profile?: string;
   /** Of the project's `.agent/skills/<name>/SKILL.md`. @default those that the profile names, else the role */
   skills?: string[];
+  /** Names of the project's `.agent/mcp.json`: servers whose tools the agent is given. It has no others. @default none */
+  mcpServers?: string[];
   /** Added to the agent's own. A session keeps the one that it began with. */
   systemPrompt?: string;
   /** How often the model may answer; Codex cannot be told, and the step fails as `agent_unsupported`. @default no limit */

@@ -1,4 +1,4 @@
-// Roles, profiles and skills: files of the project, from the words of a workflow to the model's request.
+// Roles, profiles, skills and servers: files of the project, from the words of a workflow to the model's request.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import { listLogLines } from "../db/log-lines.js";
 import type { ModelServer } from "../local/model-server.js";
 import { type Longhaul, longhaul, type RunRow, type StartOptions } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
+import { EVERYTHING } from "./support/tool-project.js";
 
 let stack: Longhaul;
 let model: ModelServer;
@@ -61,6 +62,30 @@ check: { role: tester, profile: free, skills: [terse], model: claude-of-step-1, 
     ]);
     expect(systemOf("By ctx.agent.")).toContain("You break things.");
     expect(systemOf("By ctx.step.")).toContain("Ask nobody.");
+  });
+
+  test("is given the servers of the project that it names", async () => {
+    save("mcp.json", JSON.stringify({ mcpServers: { tickets: { command: "node", args: [EVERYTHING, "stdio"] } } }));
+    const echo = (message: string) => `[[tool mcp__tickets__echo {"message":"${message}"}]]`;
+    const runs = await Promise.all([
+      ended(`name: served\nsteps: [{ id: look, type: agent, mcp_servers: [tickets], prompt: '${echo("by the plan")}' }]`),
+      ended(
+        `import { defineWorkflow } from "longhaul";
+        export default defineWorkflow({ name: "served-by-code", async execute(ctx) {
+          await ctx.agent("look", { prompt: '${echo("by ctx.agent")}', mcpServers: ["tickets"] });
+          await ctx.step("do", { type: "agent", prompt: '${echo("by ctx.step")}', mcpServers: ["tickets"] });
+        } });`,
+        { ending: ".ts" },
+      ),
+    ]);
+
+    expect(runs.flatMap(({ steps }) => steps.map(({ input }) => input))).toMatchObject(
+      Array(3).fill({ mcpServers: ["tickets"] }),
+    );
+    const told = model.requests.flatMap(({ conversation }) => conversation.exchanges.flatMap(({ results }) => results));
+    for (const way of ["the plan", "ctx.agent", "ctx.step"]) {
+      expect(told).toContainEqual(expect.objectContaining({ text: `Echo: by ${way}` }));
+    }
   });
 
   test("in a role without a file is told the word by the default agent, with a warning on the run and in the step's log", async () => {

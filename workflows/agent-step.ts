@@ -34,7 +34,7 @@ export function agentStep(
   { verify, ...options }: AgentStepOptions,
   checks: readonly Check[] | StepFailed = checksOf(key, verify),
 ): Promise<AgentResult> {
-  const { role, profile, skills, permission, defaultPermission, ask, ...others } = options;
+  const { role, profile, skills, mcpServers, permission, defaultPermission, ask, ...others } = options;
   const { model, systemPrompt, maxTurns, budget, env, schema, session, stopped, ...rest } = others;
   if (provider !== undefined && !isAgentName(provider)) return Promise.reject(unavailable(key, provider));
   if (checks instanceof StepFailed) return Promise.reject(checks);
@@ -48,7 +48,7 @@ export function agentStep(
   const declared = checks.length > 0 ? { verify: [...checks] } : {};
   const files = { role, profile, skills, permission, defaultPermission };
   const own = budget && toBudget(budget);
-  const said = defined({ ...files, model, systemPrompt, maxTurns, budget: own, schema, session });
+  const said = defined({ ...files, mcpServers, model, systemPrompt, maxTurns, budget: own, schema, session });
   const asking = askingOf(engine, key, ask);
   if (asking instanceof StepFailed) return Promise.reject(asking);
   const input = { ...defined({ provider }), prompt, ...said, ...declared };

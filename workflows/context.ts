@@ -87,24 +87,11 @@ export function createContext(engine: Engine): AnyContext {
     switch (config.type) {
       case "agent": {
         const { agent: chosen, prompt } = config;
-        const { role, profile, skills, model, permission, systemPrompt, maxTurns, env, schema, session, verify, ask } = config;
-        const { secrets, budget } = config;
-        const more = defined({
-          role,
-          profile,
-          skills,
-          model,
-          permission,
-          systemPrompt,
-          maxTurns,
-          budget,
-          env,
-          secrets,
-          schema,
-          session,
-          verify,
-          ask,
-        });
+        const { role, profile, skills, mcpServers, model, permission, systemPrompt, maxTurns, env, schema } = config;
+        const { secrets, budget, session, verify, ask } = config;
+        const files = { role, profile, skills, mcpServers };
+        const said = { model, permission, systemPrompt, maxTurns, env, schema, secrets, budget, session, verify, ask };
+        const more = defined({ ...files, ...said });
         const provider = typeof chosen === "object" ? chosen.provider : chosen;
         return agentStep(engine, id, provider, typeof prompt === "function" ? prompt(ctx) : prompt, { ...options, ...more });
       }

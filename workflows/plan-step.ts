@@ -76,7 +76,7 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
     case "agent": {
       const { outputSchema: schema, ...rest } = options;
       const chosen = (what: Chosen | undefined) => (what === undefined ? undefined : choose(what, scope));
-      const files = { role: chosen(work.role), profile: chosen(work.profile), skills: work.skills };
+      const files = { role: chosen(work.role), profile: chosen(work.profile), skills: work.skills, mcpServers: work.mcp_servers };
       const may = { permission: work.permission, defaultPermission: work.default_permission };
       const said = {
         model: chosen(work.model),

@@ -10,6 +10,7 @@ import { claudeBinary } from "./claude-binary.js";
 import { ClaudeBudget } from "./claude-budget.js";
 import { CLAUDE_CREDENTIALS, claudeEnvironment } from "./claude-environment.js";
 import { limitOf } from "./claude-limit.js";
+import { writeServers } from "./claude-mcp.js";
 import { ASK_TOOL, schemaOfQuestions, withAnswers } from "./claude-question.js";
 import { promptsIn, totalIn, transcriptOf } from "./claude-transcript.js";
 import { usageSince } from "./claude-usage.js";
@@ -61,6 +62,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   const denials: PermissionDenial[] = [];
   const plan: { text?: string } = {};
   const halted: { halt?: Halt } = {};
+  const servers = writeServers(request);
   let result: SDKResultMessage | undefined;
   const limits: SDKMessage[] = [];
   const budget = new ClaudeBudget(request.left, request.maxTurns);
@@ -68,6 +70,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
     const options: Options = {
       ...optionsOf(request),
       ...budget.options,
+      ...(servers ? { extraArgs: servers.args } : {}),
       ...(entry.mode === "new" ? { sessionId: entry.sessionId } : { resume: entry.sessionId }),
       ...(entry.mode === "new" && resume !== undefined ? { resume, forkSession: true } : {}),
       pathToClaudeCodeExecutable: binary,
@@ -91,6 +94,7 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
       report(message, request.watch);
     }
   });
+  servers?.remove();
 
   const written = transcript(entry.sessionId);
   const usage = usageSince(entry, written, result);

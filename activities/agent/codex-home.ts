@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PLAIN } from "../environment.js";
+import { serversIn } from "./codex-mcp.js";
 import { isStrict } from "./codex-schema.js";
 import type { AgentRequest, Permission } from "./provider.js";
+import { toml } from "./toml.js";
 
 /** Nobody may read these in a log, transcript or row. */
 export const CODEX_CREDENTIALS = ["OPENAI_API_KEY", "CODEX_API_KEY"] as const;
@@ -88,6 +90,8 @@ ${OFF.map((name) => `${name} = false`).join("\n")}
 export interface CodexTurn {
   args: string[];
   env: Record<string, string>;
+  /** Take away what is of no use after the turn, and may have tokens of servers in it. */
+  clear(): void;
 }
 
 /**
@@ -100,7 +104,8 @@ export function prepareCodex(request: AgentRequest, session: string | null): Cod
   const env = codexEnvironment(process.env, request);
   const name = `turn-${createHash("sha256").update(lineage).digest("hex").slice(0, 16)}`;
   write(join(configDir, "config.toml"), CONFIG);
-  write(join(configDir, `${name}.config.toml`), profile(env, request.systemPrompt));
+  const profileFile = join(configDir, `${name}.config.toml`);
+  write(profileFile, profile(env, request));
   const schemaFile = join(configDir, `${name}.schema.json`);
   const told = schema !== undefined && isStrict(schema);
   if (told) write(schemaFile, JSON.stringify(schema));
@@ -111,7 +116,7 @@ export function prepareCodex(request: AgentRequest, session: string | null): Cod
   if (told) args.push("--output-schema", schemaFile);
   if (session !== null) args.push("resume", session);
   else if (request.resume !== undefined) args.push("fork", request.resume);
-  return { args: [...args, "-"], env };
+  return { args: [...args, "-"], env, clear: () => rmSync(profileFile, { force: true }) };
 }
 
 /** The prompt, with the schema of the answer where the API would refuse to be told it. */
@@ -137,26 +142,23 @@ function codexEnvironment(own: NodeJS.ProcessEnv, { configDir, marks, env }: Age
 }
 
 /** Where the model is, and what this turn's agent is told besides its own instructions. */
-function profile(env: Readonly<Record<string, string>>, systemPrompt: string | undefined): string {
+function profile(env: Readonly<Record<string, string>>, request: AgentRequest): string {
+  const { systemPrompt } = request;
   const address = env.OPENAI_BASE_URL || OPENAI;
   return [
-    ...(systemPrompt === undefined ? [] : [`developer_instructions = ${text(systemPrompt)}`]),
+    ...(systemPrompt === undefined ? [] : [`developer_instructions = ${toml(systemPrompt)}`]),
     `model_provider = "longhaul"`,
     "[model_providers.longhaul]",
-    `name = ${text(address === OPENAI ? "OpenAI" : "compatible")}`, // by its name Codex believes it to have more than the Responses API
-    `base_url = ${text(address)}`,
+    `name = ${toml(address === OPENAI ? "OpenAI" : "compatible")}`, // by its name Codex believes it to have more than the Responses API
+    `base_url = ${toml(address)}`,
     `wire_api = "responses"`,
     ...(env.CODEX_API_KEY === undefined ? [] : [`env_key = "CODEX_API_KEY"`]),
     "supports_websockets = false",
     "request_max_retries = 2",
     "stream_max_retries = 2",
+    ...serversIn(request),
     "",
   ].join("\n");
-}
-
-/** A string of TOML: JSON's, but for one character that TOML wants escaped. */
-function text(value: string): string {
-  return JSON.stringify(value).replaceAll("\u007f", "\\u007f");
 }
 
 /** Whole at every moment: branches of a run may write and read it at once. */

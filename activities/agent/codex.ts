@@ -50,7 +50,12 @@ async function runCodex(request: AgentRequest): Promise<AgentEnd> {
   const telling = new CodexTelling(request.watch, began);
   let lastWords = "";
   const trouble = await superviseTurn(request, async (turn) => {
-    lastWords = await converse(request, { binary, turn, entry, telling, prepared: prepareCodex(request, entry.sessionId) });
+    const prepared = prepareCodex(request, entry.sessionId);
+    try {
+      lastWords = await converse(request, { binary, turn, entry, telling, prepared });
+    } finally {
+      prepared.clear();
+    }
   });
 
   const transcript = sessionId === null ? null : (rolloutOf(request.configDir, sessionId) ?? null);

@@ -16,6 +16,7 @@ import type { SecretMask } from "../secret-mask.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
 import { type AgentBudgets, type BudgetDeps, turnBudget } from "./budget.js";
 import { type AccountLimits, accountOf, limitsOf } from "./limit.js";
+import { mcpServersOf } from "./mcp-servers.js";
 import { createPermit, toldOf } from "./permit.js";
 import { denialsOf, permissionsOf } from "./permit-record.js";
 import { takeBack } from "./plan-tree.js";
@@ -55,6 +56,8 @@ export interface AgentInput {
   env?: Record<string, string>;
   /** JSON schema of `data`. */
   schema?: Record<string, unknown>;
+  /** Servers of the project's `.agent/mcp.json` whose tools it is given. @default none */
+  mcpServers?: string[];
   /** An earlier `sessionId` of this run. */
   session?: SessionChoice;
   /** What must be so after the turn. */
@@ -151,7 +154,9 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const decided = input.before?.permits?.map((permit) => ({ ...permit })) ?? [];
   const lineage = input.before?.lineage ?? work.marks.LONGHAUL_OPERATION ?? `${step.id}:${call.attempt}`;
   const env = { ...work.env, ...input.env };
-  const secrets = work.mask.with(credentialMask({ ...process.env, ...env }));
+  const place = { project_path: run.project_path, workspace_path: run.workspace.path };
+  const given = await mcpServersOf(input.mcpServers ?? [], place, work.signal);
+  const secrets = work.mask.with(credentialMask({ ...process.env, ...env }, given.secrets));
   const mask = secrets.text;
   const session: AgentSessionRow = {
     id: `${step.id}-s${lineage.slice(lineage.lastIndexOf(":") + 1)}`,
@@ -200,6 +205,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     env,
     trustRepository: work.settings.trust_repository,
     schema: input.schema,
+    mcpServers: given.servers,
     resume: typeof input.session === "object" ? input.session.fork : input.session,
     fork: typeof input.session === "object",
     goOn: decided.length > 0 ? toldOf(decided.at(-1)!) : undefined,

@@ -4,6 +4,7 @@ import type { Halt } from "../../contract/halt.js";
 import type { Json } from "../../contract/json.js";
 import type { Marks } from "../marks.js";
 import type { AgentFailure, AgentUsage, PermissionDenial } from "./answer.js";
+import type { AgentMcpServer } from "./mcp-servers.js";
 import type { Permit } from "./permit.js";
 
 export type Permission = "default" | "plan" | "acceptEdits" | "bypassPermissions";
@@ -25,6 +26,8 @@ export interface AgentRequest {
   trustRepository?: boolean | undefined;
   /** JSON schema of the answer. */
   schema?: Record<string, unknown> | undefined;
+  /** What it may use besides its own tools; it has no other servers. */
+  mcpServers?: readonly AgentMcpServer[] | undefined;
   /** An earlier session of this run to go on with. */
   resume?: string | undefined;
   /** Go on with a copy of it: it stays as it is. */

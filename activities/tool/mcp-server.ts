@@ -140,8 +140,9 @@ export class McpServer implements ToolServer {
       for (let page = 0; page < PAGES; page++) {
         const request = { method: "tools/list" as const, params: cursor === undefined ? {} : { cursor } };
         const answer = await this.client.request(request, ListToolsResultSchema, { timeout: LIST_MS });
-        for (const { name, description, inputSchema } of answer.tools) {
-          tools.push({ name, description, inputSchema: inputSchema as JsonObject }); // a JSON schema
+        for (const { name, description, inputSchema, annotations } of answer.tools) {
+          const readOnly = annotations?.readOnlyHint === true ? { readOnly: true } : {};
+          tools.push({ name, description, inputSchema: inputSchema as JsonObject, ...readOnly }); // a JSON schema
         }
         cursor = answer.nextCursor;
         if (cursor === undefined) break;

@@ -9,6 +9,8 @@ export interface ToolInfo {
   description?: string | undefined;
   /** JSON schema of its params. */
   inputSchema: JsonObject;
+  /** The server says that it changes nothing. */
+  readOnly?: boolean | undefined;
 }
 
 /** What a tool says: `structured` for programs, `content` for readers, as MCP has them. */

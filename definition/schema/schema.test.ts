@@ -104,7 +104,7 @@ input: { type: object, properties: { files: { type: array }, tag: { type: string
 timeout: 2 hours
 budget: { usd: 5 }
 steps:
-  - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, profile: strict, skills: [tidy], system_prompt: Be brief., model: x, permission: plan, max_turns: 5, ask: { deadline: 1h, default: deny }, budget: { tokens: 5000, turns: 9, minutes: 2.5, on_reached: ask } }
+  - { id: plan, name: Plan, type: agent, phase: check, agent: claude, prompt: "Plan {{ input.tag }}", role: planner, profile: strict, skills: [tidy], mcp_servers: [tickets], system_prompt: Be brief., model: x, permission: plan, max_turns: 5, ask: { deadline: 1h, default: deny }, budget: { tokens: 5000, turns: 9, minutes: 2.5, on_reached: ask } }
   - { id: code, prompt: Code., ask: false, verify: [{ tree_changed: true }, { file_exists: "{{ input.tag }}.md" }, { command: npm test, timeout: 60s }, { branch_pushed: true }, { branch_pushed: main }] }
   - id: test
     type: script

@@ -61,6 +61,7 @@ export const AGENT: Kind = {
     "role",
     "profile",
     "skills",
+    "mcp_servers",
     "system_prompt",
     "model",
     "permission",
@@ -261,6 +262,11 @@ function partsOf({ reference, tries }: StepWords): Schema {
     skills: list("Folders of .agent/skills; left out: those that the profile names, else the role.", {
       type: "string",
       pattern: URL_SAFE,
+    }),
+    mcp_servers: list("Servers of .agent/mcp.json whose tools the agent is given.", {
+      type: "string",
+      pattern: "^[A-Za-z][\\w-]*$",
+      maxLength: 100,
     }),
     system_prompt: text("Added to the agent's own system prompt."),
     model: text("The model it uses.", { maxLength: 200 }),
