@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Budget } from "./budget.js";
 import { isOurs } from "./environment.js";
 
 const VariableName = z
@@ -17,6 +18,8 @@ export const ProjectSettings = z.object({
   trust_repository: z.boolean(),
   /** Variables of Longhaul's own environment that commands and agents get besides those that all get. */
   env_allow: z.array(VariableName).max(100),
+  /** What agents of all its runs may spend in a day (UTC). Null: no limit. */
+  budget_per_day: Budget.nullable(),
 });
 export type ProjectSettings = z.infer<typeof ProjectSettings>;
 
@@ -25,6 +28,7 @@ export const DEFAULT_SETTINGS: ProjectSettings = {
   default_provider: null,
   trust_repository: false,
   env_allow: [],
+  budget_per_day: null,
 };
 
 /** Some of them; the others stay as they are. Null takes one back to its default. */
@@ -33,6 +37,7 @@ export const SettingsChange = z.strictObject({
   default_provider: ProjectSettings.shape.default_provider.optional(),
   trust_repository: z.boolean().nullable().optional(),
   env_allow: ProjectSettings.shape.env_allow.nullable().optional(),
+  budget_per_day: ProjectSettings.shape.budget_per_day.optional(),
 });
 export type SettingsChange = z.infer<typeof SettingsChange>;
 
@@ -47,5 +52,6 @@ export function settingsOf(kept: Readonly<Record<string, unknown>>): ProjectSett
     default_provider: read("default_provider"),
     trust_repository: read("trust_repository"),
     env_allow: read("env_allow"),
+    budget_per_day: read("budget_per_day"),
   };
 }

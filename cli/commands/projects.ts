@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import type { Json } from "../../contract/json.js";
 import { Project } from "../../contract/project.js";
-import { SettingsChange } from "../../contract/project-settings.js";
+import { type ProjectSettings, SettingsChange } from "../../contract/project-settings.js";
 import { connect } from "../connection.js";
 import { CliError, EXIT } from "../exit.js";
 import { findProject } from "../find-project.js";
+import { readJson } from "../input.js";
 import { type FormatOption, withFormat } from "../options.js";
 import { print, printJson, say } from "../output.js";
 import { printTable } from "../table.js";
@@ -51,8 +52,12 @@ function showProject(project: Project, format: FormatOption["format"]): void {
     return;
   }
   print(`${project.name} (${project.id})`);
-  for (const [key, value] of Object.entries(project.settings))
-    print(`  ${key}=${Array.isArray(value) ? value.join(",") : (value ?? "")}`);
+  for (const [key, value] of Object.entries(project.settings)) print(`  ${key}=${shown(value)}`);
+}
+
+function shown(value: ProjectSettings[keyof ProjectSettings]): string {
+  if (Array.isArray(value)) return value.join(",");
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value ?? "");
 }
 
 /** @throws {CliError} naming the pair that is none, or whose key is no setting's. */
@@ -73,6 +78,7 @@ function changeOf(pairs: readonly string[]): { [key: string]: Json } {
 
 function readSetting(key: string, text: string): Json {
   if (text === "") return null;
+  if (key === "budget_per_day") return readJson(key, text);
   if (key === "env_allow") return text.split(",").map((name) => name.trim());
   return text === "true" || text === "false" ? text === "true" : text;
 }
