@@ -43,6 +43,10 @@ const Environment = z.object({
   LONGHAUL_ALLOW_BYPASS: z.enum(["on", "off"]).default("off"),
   /** The `codex` binary to use instead of the one on PATH. */
   LONGHAUL_CODEX_BIN: z.string().min(1).optional(),
+  /** The `gemini` binary to use instead of the one on PATH. */
+  LONGHAUL_GEMINI_BIN: z.string().min(1).optional(),
+  /** The `grok` binary to use instead of the one on PATH. */
+  LONGHAUL_GROK_BIN: z.string().min(1).optional(),
 });
 
 export interface Config {
@@ -70,6 +74,8 @@ export interface Config {
   claudeBin: string | undefined;
   allowBypass: boolean;
   codexBin: string | undefined;
+  geminiBin: string | undefined;
+  grokBin: string | undefined;
 }
 
 /** The queue of a single machine: workflow tasks and activities alike. */
@@ -111,6 +117,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     claudeBin: e.LONGHAUL_CLAUDE_BIN,
     allowBypass: e.LONGHAUL_ALLOW_BYPASS === "on",
     codexBin: e.LONGHAUL_CODEX_BIN,
+    geminiBin: e.LONGHAUL_GEMINI_BIN,
+    grokBin: e.LONGHAUL_GROK_BIN,
   };
 }
 

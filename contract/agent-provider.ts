@@ -1,3 +1,4 @@
+import { acpCommand } from "./agent-command.js";
 import type { SessionChoice } from "./agent-session.js";
 
 /** What a coding agent can do of what a step may ask for, and how it answers. */
@@ -21,7 +22,7 @@ export interface AgentAbilities {
   denials: boolean;
 }
 
-/** The agents that can run steps. */
+/** The agents that have a name of their own. */
 export const AGENTS = {
   claude: {
     title: "Claude Code",
@@ -45,13 +46,58 @@ export const AGENTS = {
     mcpServers: true,
     denials: false,
   },
+  gemini: {
+    title: "Gemini CLI",
+    schema: "checked",
+    cost: false,
+    maxTurns: true,
+    systemPrompt: true,
+    sessionId: "agent",
+    fork: false,
+    mcpServers: false,
+    denials: true,
+  },
+  grok: {
+    title: "Grok Build",
+    schema: "checked",
+    cost: false,
+    maxTurns: false,
+    systemPrompt: true,
+    sessionId: "agent",
+    fork: false,
+    mcpServers: false,
+    denials: true,
+  },
 } as const satisfies Record<string, AgentAbilities>;
 
-/** The canonical name of an agent that can run steps. */
-export type AgentName = keyof typeof AGENTS;
+/** Of any agent that speaks the Agent Client Protocol: what can be asked of all of them. */
+const ANY: AgentAbilities = {
+  title: "An agent that is started by a command",
+  schema: "checked",
+  cost: false,
+  maxTurns: false,
+  systemPrompt: true,
+  sessionId: "agent",
+  fork: false,
+  mcpServers: false,
+  denials: true,
+};
+
+export type NamedAgent = keyof typeof AGENTS;
+
+/** The canonical name of an agent that can run steps; `acp:my-agent --flag` is one that is started by that command. */
+export type AgentName = NamedAgent | `acp:${string}`;
+
+export function isNamedAgent(name: string): name is NamedAgent {
+  return Object.hasOwn(AGENTS, name);
+}
 
 export function isAgentName(name: string): name is AgentName {
-  return Object.hasOwn(AGENTS, name);
+  return isNamedAgent(name) || acpCommand(name) !== null;
+}
+
+export function abilitiesOf(name: AgentName): AgentAbilities {
+  return isNamedAgent(name) ? AGENTS[name] : ANY;
 }
 
 /** What a step asks of its agent that not every agent can do. */
@@ -66,7 +112,7 @@ export interface AgentWishes {
 
 /** A sentence for a wish that the agent cannot meet, with the way out; null when it can do all of it. */
 export function unsupportedBy(name: AgentName, wishes: AgentWishes): string | null {
-  const { title, cost, maxTurns, systemPrompt, fork, mcpServers }: AgentAbilities = AGENTS[name];
+  const { title, cost, maxTurns, systemPrompt, fork, mcpServers } = abilitiesOf(name);
   if (wishes.maxTurns !== undefined && !maxTurns) {
     return `${title} cannot be ended after a number of turns. Leave the limit of turns out and give the step a timeout, or use ${ableTo("maxTurns")}.`;
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type AgentName, isAgentName } from "./agent-provider.js";
 import { Budget } from "./budget.js";
 import { Json, JsonObject } from "./json.js";
 import { LEAST_MEMBERS, MOST_MEMBERS, PANEL_STRATEGIES } from "./panel.js";
@@ -59,8 +60,9 @@ export type PlanRetry = z.infer<typeof PlanRetry>;
 export const Chosen = z.union([z.string(), Value]);
 export type Chosen = z.infer<typeof Chosen>;
 
-export const Provider = z.enum(["claude", "codex", "gemini", "grok"]);
-export type Provider = z.infer<typeof Provider>;
+/** The canonical name of an agent. */
+export const Provider = z.custom<AgentName>((name) => typeof name === "string" && isAgentName(name), "no agent");
+export type Provider = AgentName;
 
 /** What an agent may do without asking. */
 export const Permission = z.enum(["default", "plan", "acceptEdits", "bypassPermissions"]);

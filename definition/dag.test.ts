@@ -234,9 +234,9 @@ describe("other spellings of files people have", () => {
     ]);
   });
 
-  test("a provider that cannot run yet is refused by its name", () => {
-    expect(problemsOf(one({ provider: "gemini" }))).toEqual([
-      expect.stringContaining('The agent "gemini" cannot run steps yet.'),
+  test("a provider that nobody knows is refused with those that there are", () => {
+    expect(problemsOf(one({ provider: "gemeni" }))).toEqual([
+      expect.stringContaining('No agent is called "gemeni". Did you mean "gemini"?'),
     ]);
   });
 });

@@ -99,6 +99,9 @@ describe("a stage", () => {
     ["claude-code", "claude"],
     ["claude", "claude"],
     ["codex", "codex"],
+    ["gemini", "gemini"],
+    ["grok", "grok"],
+    ["acp:my-agent --flag", "acp:my-agent --flag"],
   ])("names its agent: %s", (provider, canonical) => {
     expect(stage({ provider }).work).toMatchObject({ provider: canonical });
   });
@@ -265,8 +268,7 @@ describe("a stages definition is refused", () => {
       /"code"/,
     ],
     ["with a condition that is none", { ...delivery, loop: { max_iters: 2, stop_when: "$.done ==" } }, "loop.stop_when", /./],
-    ["with gemini", { ...delivery, plan: { provider: "gemini" } }, "plan.provider", /gemini.*yet.*claude/],
-    ["with grok", { ...delivery, plan: { provider: "grok" } }, "plan.provider", /grok.*yet.*claude/],
+    ["with a command that is none", { ...delivery, plan: { provider: "acp:" } }, "plan.provider", /"acp:" names no command/],
     ["with an unknown provider", { ...delivery, plan: { provider: "cluade-code" } }, "plan.provider", /claude-code/],
     ["with a parallel stage of nobody", { ...delivery, plan: { mode: "parallel" } }, "plan.mode", /needs "providers"/],
     ["with several providers one after the other", { ...delivery, plan: { providers } }, "plan.providers", /"mode: parallel"/],

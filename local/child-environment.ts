@@ -38,6 +38,8 @@ export function childEnvironment(config: Config, home: string, addresses: Addres
     LONGHAUL_CLAUDE_BIN: config.claudeBin,
     LONGHAUL_ALLOW_BYPASS: config.allowBypass ? "on" : "off",
     LONGHAUL_CODEX_BIN: config.codexBin,
+    LONGHAUL_GEMINI_BIN: config.geminiBin,
+    LONGHAUL_GROK_BIN: config.grokBin,
   };
   const all = { ...process.env, ...settings, ...(process.env.MALLOC_ARENA_MAX === undefined ? FEW_ARENAS : {}) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

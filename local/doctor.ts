@@ -6,8 +6,13 @@ import pg from "pg";
 import { z } from "zod";
 import { claudeBinary } from "../activities/agent/claude-binary.js";
 import { CLAUDE_CREDENTIALS } from "../activities/agent/claude-environment.js";
-import { codexBinary, codexVersion, versionWarning } from "../activities/agent/codex-binary.js";
+import { CODEX } from "../activities/agent/codex-binary.js";
 import { CODEX_CREDENTIALS } from "../activities/agent/codex-home.js";
+import { GEMINI } from "../activities/agent/gemini-binary.js";
+import { GEMINI_CREDENTIALS } from "../activities/agent/gemini-home.js";
+import { GROK } from "../activities/agent/grok-binary.js";
+import { GROK_CREDENTIALS } from "../activities/agent/grok-home.js";
+import { findBinary, type UserBinary, versionOf, versionWarning } from "../activities/agent/user-binary.js";
 import { apiUrl, type Config } from "../config.js";
 import { homeOwner } from "./home-lock.js";
 import { requirePort } from "./ports.js";
@@ -27,7 +32,7 @@ export interface Finding {
 const PATIENCE = 5_000;
 const OLDEST_NODE = [20, 19];
 const OLDEST_POSTGRES = 150_000;
-const CREDENTIALS = [...CLAUDE_CREDENTIALS, ...CODEX_CREDENTIALS];
+const CREDENTIALS = [...CLAUDE_CREDENTIALS, ...CODEX_CREDENTIALS, ...GEMINI_CREDENTIALS, ...GROK_CREDENTIALS];
 
 const Ready = z.object({ detail: z.string().nullish() });
 const Servers = z.object({
@@ -46,7 +51,9 @@ export async function examine(config: Config, project: string): Promise<Finding[
     look("Postgres", () => postgres(config)),
     look("server", () => server(config, running)),
     look("Claude Code", () => claude(config), "note"),
-    look("Codex", () => codex(config), "note"),
+    look("Codex", () => userAgent(CODEX, config.codexBin), "note"),
+    look("Gemini CLI", () => userAgent(GEMINI, config.geminiBin), "note"),
+    look("Grok Build", () => userAgent(GROK, config.grokBin), "note"),
     look("credentials", credentials),
     look("MCP servers", () => mcpServers(project)),
   ]);
@@ -159,10 +166,10 @@ function claude({ claudeBin }: Config): Look {
   return ok(`${execFileSync(binary, ["--version"], { encoding: "utf8", timeout: 30_000 }).trim()}, ${binary}`);
 }
 
-async function codex({ codexBin }: Config): Promise<Look> {
-  const binary = codexBinary(codexBin);
-  const version = await codexVersion(binary);
-  const warning = versionWarning(version);
+async function userAgent(agent: UserBinary, configured: string | undefined): Promise<Look> {
+  const binary = findBinary(agent, configured);
+  const version = await versionOf(agent, binary);
+  const warning = versionWarning(agent, version);
   return warning === null ? ok(`${version}, ${binary}`) : note(`${binary}: ${warning}`);
 }
 

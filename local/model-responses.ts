@@ -35,15 +35,22 @@ const ResponsesRequest = z.looseObject({
     ])
     .default([]),
   tools: z.array(Tool).default([]),
+  tool_choice: z.unknown().optional(),
 });
 type ResponsesRequest = z.infer<typeof ResponsesRequest>;
 
 /** What the client adds to prompts for the model alone. */
 const ADDED =
-  /<(environment_context|user_instructions|permissions instructions|turn_aborted|skills_instructions)>[\s\S]*?<\/\1>/g;
+  /<(environment_context|user_instructions|permissions instructions|turn_aborted|skills_instructions|user_info|rules|system-reminder)>[\s\S]*?<\/\1>/g;
 
-/** What Codex says of a call that ended with its process: the script makes it again. */
-const INTERRUPTED = /^aborted\b/;
+/** Grok Build's marks around what a person has said. */
+const WRAPPED = /<\/?user_query>/g;
+
+/** What Codex and Grok Build say of a call that ended with its process: the script makes it again. */
+const INTERRUPTED = /^(aborted\b|Tool execution was cancelled)/;
+
+/** The script's tools are Claude Code's; these are what Grok Build calls its own. */
+const GROK_TOOLS: Readonly<Record<string, string>> = { Write: "write", Edit: "search_replace", Bash: "run_terminal_command" };
 
 /** How long Codex may wait for a command before it asks the model what to do meanwhile. */
 const PATIENCE_MS = 30_000;
@@ -54,6 +61,7 @@ export function responsesRequest(body: string): WireRequest {
   return {
     model: asked.model,
     stream: asked.stream,
+    isAside: typeof asked.tool_choice === "object", // Grok Build asks besides what to call the session
     conversation: readResponses(asked),
     answer: (move) => new Response(asked, move, body.length),
     error: (_status, message) => ({ error: { type: "server_error", code: null, message } }),
@@ -72,7 +80,7 @@ function readResponses(request: ResponsesRequest): Conversation {
   const exchanges: Exchange[] = [];
   for (const item of request.input) {
     if (item.role === "user") {
-      const prompt = plain(item.content).replace(ADDED, "").trim();
+      const prompt = plain(item.content).replace(ADDED, "").replace(WRAPPED, "").trim();
       if (prompt !== "") exchanges.push({ prompt, results: [] });
     }
     if (item.type.endsWith("_call_output")) {
@@ -87,13 +95,9 @@ function readResponses(request: ResponsesRequest): Conversation {
     model: request.model,
     system: [request.instructions, ...told.map(({ content }) => plain(content))].join("\n"),
     exchanges,
-    tools: [
-      ...offered,
-      ...(offered.some((name) => name === "exec" || name === "exec_command") ? ["Bash", "Write", "Edit"] : []),
-      ...deferred(everything),
-    ],
+    tools: [...offered, ...Object.keys(GROK_TOOLS).filter((name) => isOffered(name, offered)), ...deferred(everything)],
     text: everything,
-    cwd: /<cwd>([^<]+)<\/cwd>/.exec(everything)?.[1]?.trim() ?? "",
+    cwd: /(?:<cwd>|Workspace Path: )([^<\n]+)/.exec(everything)?.[1]?.trim() ?? "",
   };
 }
 
@@ -101,6 +105,11 @@ function readResponses(request: ResponsesRequest): Conversation {
 function deferred(text: string): string[] {
   const [, listed = ""] = /Deferred tool namespaces:\n([\s\S]*?)<\/tools>/.exec(text) ?? [];
   return [...listed.matchAll(/^- (mcp__[\w-]+)/gm)].map(([, namespace]) => `${namespace}__*`);
+}
+
+/** Whether there is one of the client's tools for one of the script's: Codex has its shell for all of them. */
+function isOffered(name: string, offered: readonly string[]): boolean {
+  return ["exec", "exec_command", GROK_TOOLS[name] ?? name].some((each) => offered.includes(each));
 }
 
 /** Names of all tools, wherever the request has them. */
@@ -120,6 +129,7 @@ class Response implements WireAnswer {
   readonly #id = crypto.randomUUID().replaceAll("-", "");
   readonly #head: Record<string, unknown>;
   readonly #item: Record<string, unknown>;
+  #sent = 0;
 
   constructor(
     request: ResponsesRequest,
@@ -150,26 +160,41 @@ class Response implements WireAnswer {
   }
 
   start(): StreamEvent {
-    return { type: "response.created", response: { ...this.#head, status: "in_progress", output: [] } };
+    return this.#event({ type: "response.created", response: { ...this.#head, status: "in_progress", output: [] } });
   }
 
   ping(): StreamEvent {
-    return { type: "response.in_progress", response: { ...this.#head, status: "in_progress", output: [] } };
+    return this.#event({ type: "response.in_progress", response: { ...this.#head, status: "in_progress", output: [] } });
+  }
+
+  /** Some clients take no event without its number. */
+  #event(event: StreamEvent): StreamEvent {
+    return { ...event, sequence_number: this.#sent++ };
   }
 
   *rest(): Generator<StreamEvent> {
     const item = this.#item;
     if (item.type !== "message") {
-      yield { type: "response.output_item.added", output_index: 0, item };
+      yield this.#event({ type: "response.output_item.added", output_index: 0, item });
     } else {
-      yield { type: "response.output_item.added", output_index: 0, item: { ...item, content: [], status: "in_progress" } };
+      yield this.#event({
+        type: "response.output_item.added",
+        output_index: 0,
+        item: { ...item, content: [], status: "in_progress" },
+      });
       const text = "say" in this.move ? this.move.say : "";
       for (const piece of text.match(/\S+\s*/g) ?? []) {
-        yield { type: "response.output_text.delta", item_id: item.id, output_index: 0, content_index: 0, delta: piece };
+        yield this.#event({
+          type: "response.output_text.delta",
+          item_id: item.id,
+          output_index: 0,
+          content_index: 0,
+          delta: piece,
+        });
       }
     }
-    yield { type: "response.output_item.done", output_index: 0, item };
-    yield { type: "response.completed", response: this.whole() };
+    yield this.#event({ type: "response.output_item.done", output_index: 0, item });
+    yield this.#event({ type: "response.completed", response: this.whole() });
   }
 }
 
@@ -186,10 +211,16 @@ function itemOf(move: Move, id: string, request: ResponsesRequest): Record<strin
   if (move.tool.startsWith("mcp__"))
     return scriptItem(id, callScript(move.tool.replaceAll(/[^\w$]/g, "_"), move.input, "result"));
   const asIs = offered.includes(move.tool);
+  const grok = GROK_TOOLS[move.tool];
+  if (grok !== undefined && offered.includes(grok)) return functionCall(id, grok, move.input);
   const [name, input] = asIs ? [move.tool, move.input] : ["exec_command", { cmd: commandFor(move.tool, move.input) }];
   if (!offered.includes(name)) {
     return scriptItem(id, callScript("exec_command", { ...input, yield_time_ms: PATIENCE_MS }, "result.output"));
   }
+  return functionCall(id, name, input);
+}
+
+function functionCall(id: string, name: string, input: unknown): Record<string, unknown> {
   return {
     type: "function_call",
     id: `fc_${id}`,

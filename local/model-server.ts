@@ -3,15 +3,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Conversation } from "./model-conversation.js";
+import { googleRequest } from "./model-google.js";
 import { messagesRequest } from "./model-messages.js";
 import { responsesRequest } from "./model-responses.js";
 import { type Move, nextMove, type Rule } from "./model-script.js";
 import { type StreamEvent, tokensOf, type WireRequest } from "./model-wire.js";
 
 /** The APIs it speaks, by the end of their paths. */
-const API: readonly [end: string, read: (body: string) => WireRequest][] = [
+const API: readonly [end: string, read: (body: string, path: string) => WireRequest][] = [
   ["/messages", messagesRequest],
   ["/responses", responsesRequest],
+  [":generateContent", googleRequest],
+  [":streamGenerateContent", googleRequest],
 ];
 
 /** A request as the server saw it. */
@@ -25,7 +28,7 @@ export interface ModelRequest {
 }
 
 export interface ModelServer {
-  /** For `ANTHROPIC_BASE_URL`; with `/v1` behind it for `OPENAI_BASE_URL`. */
+  /** For `ANTHROPIC_BASE_URL` and `GOOGLE_GEMINI_BASE_URL`; with `/v1` behind it for `OPENAI_BASE_URL`. */
   url: string;
   /** Every request for a message so far, oldest first. */
   requests: ModelRequest[];
@@ -40,8 +43,8 @@ export interface ModelServerOptions {
 }
 
 /**
- * A model that says what a script tells it to, on 127.0.0.1, as Anthropic's Messages API and OpenAI's Responses API answer: enough of
- * them, streaming included, for real coding agents to work without a real model. It keeps no state: the next
+ * A model that says what a script tells it to, on 127.0.0.1, as Anthropic's Messages API, OpenAI's Responses API and Google's Gemini API answer: enough
+ * of them, streaming included, for real coding agents to work without a real model. It keeps no state: the next
  * answer follows from the conversation that each request carries, so a restarted agent is answered rightly.
  */
 export async function startModelServer({ rules = [], port = 0 }: ModelServerOptions = {}): Promise<ModelServer> {
@@ -74,14 +77,15 @@ async function answer(
   const path = new URL(request.url ?? "/", "http://localhost").pathname;
   const text = await readBody(request);
   if (path.endsWith("/messages/count_tokens")) return sendJson(response, 200, { input_tokens: tokensOf(text.length) });
+  if (path.endsWith(":countTokens")) return sendJson(response, 200, { totalTokens: tokensOf(text.length) });
   if (path.endsWith("/models")) return sendJson(response, 200, { data: [], models: [], has_more: false });
   const read = API.find(([end]) => path.endsWith(end))?.[1];
   if (!read) return sendJson(response, 404, { type: "error", error: { type: "not_found_error", message: path } });
 
-  const asked = read(text);
-  const move = nextMove(asked.conversation, rules);
+  const asked = read(text, path);
+  const move = asked.isAside ? { say: "" } : nextMove(asked.conversation, rules);
   const seen: ModelRequest = { path, model: asked.model, conversation: asked.conversation, move };
-  requests.push(seen);
+  if (!asked.isAside) requests.push(seen);
   const used = { input_tokens: tokensOf(text.length), output_tokens: tokensOf(JSON.stringify(move).length) };
 
   if (move.limitedUntil !== undefined && Date.now() < move.limitedUntil * 1_000) {
@@ -135,6 +139,8 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
-function send(response: ServerResponse, event: StreamEvent): void {
-  if (!response.destroyed) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+function send(response: ServerResponse, event: StreamEvent | undefined): void {
+  if (event === undefined || response.destroyed) return;
+  const head = event.type === undefined ? "" : `event: ${event.type}\n`;
+  response.write(`${head}data: ${JSON.stringify(event)}\n\n`);
 }

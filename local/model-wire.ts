@@ -1,15 +1,16 @@
 import type { Conversation } from "./model-conversation.js";
 import type { Move } from "./model-script.js";
 
-export type StreamEvent = { type: string; [field: string]: unknown };
+/** An event of a stream; those of some APIs have no type. */
+export type StreamEvent = { type?: string; [field: string]: unknown };
 
 /** One answer in the shapes of an API: whole, or as its stream of events. */
 export interface WireAnswer {
   whole(): unknown;
-  /** At once. */
-  start(): StreamEvent;
+  /** At once; undefined where the API says nothing yet. */
+  start(): StreamEvent | undefined;
   /** Again and again while the script lets the client wait. */
-  ping(): StreamEvent;
+  ping(): StreamEvent | undefined;
   /** When it answers. */
   rest(): Iterable<StreamEvent>;
 }
@@ -18,6 +19,8 @@ export interface WireAnswer {
 export interface WireRequest {
   model: string;
   stream: boolean;
+  /** A question of the client's own beside the conversation: answered at once, and not written down. */
+  isAside?: boolean;
   conversation: Conversation;
   answer(move: Move): WireAnswer;
   /** The body of an error of this status. */

@@ -1,6 +1,8 @@
-/** A coding agent by its provider's name. Steps are done by claude and codex; the others are refused so far. */
+import type { AgentName } from "../contract/agent-provider.js";
+
+/** A coding agent by its provider's name; `acp:my-agent --flag` is any that speaks the Agent Client Protocol. */
 export interface Agent {
-  provider: "claude" | "codex" | "gemini" | "grok";
+  provider: AgentName;
 }
 
 export const claude: Agent = { provider: "claude" };

@@ -70,7 +70,7 @@ export interface AgentOptions extends StepOptions {
   mcpServers?: string[];
   /** Added to the agent's own. A session keeps the one that it began with. */
   systemPrompt?: string;
-  /** How often the model may answer; Codex cannot be told, and the step fails as `agent_unsupported`. @default no limit */
+  /** How often the model may answer; not every agent can be told, and the step fails as `agent_unsupported` then. @default no limit */
   maxTurns?: number;
   /** What the step may spend, all its tries together. */
   budget?: BudgetOption;

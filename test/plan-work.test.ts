@@ -31,8 +31,11 @@ steps:
   });
 
   test.each([
-    ["gemini", {}, 'The agent "gemini" cannot run steps yet. Use "claude" or "codex".'],
-    ["clyde", {}, 'No agent is called "clyde". Did you mean "claude"? Known are claude, claude-code, codex.'],
+    [
+      "clyde",
+      {},
+      'No agent is called "clyde". Did you mean "claude"? Known are claude, codex, gemini, grok, claude-code and acp:<command>.',
+    ],
     ["claude", { model: ["haiku"] }, 'An agent, its role, profile and model are chosen by a text, not ["haiku"].'],
   ])("that is %j, with %j, fails the step, which has not begun, with what there is", async (answer, input, message) => {
     const row = await ended(choosing, { input: { ...chosen, answer, ...input } });
@@ -53,7 +56,7 @@ steps:
     role: "{{ item.role }}"
     prompt: "[[say looked]]"
     on_failure: continue`,
-      { input: { panel: [{ agent: "claude", role: "security" }, { agent: "gemini", role: "style" }] } }, // biome-ignore format: one line is clearer
+      { input: { panel: [{ agent: "claude", role: "security" }, { agent: "gemeni", role: "style" }] } }, // biome-ignore format: one line is clearer
     );
 
     expect(row.steps.map(({ status, error }) => error?.type ?? status)).toEqual(["completed", "unfit_value"]);

@@ -92,6 +92,8 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     codexBin: config.codexBin,
     accountLimits: { find: (account) => findLimit(db, account), note: (account, limit) => noteLimit(db, account, limit) },
     spending: { ofRuns: (runId) => spentByRuns(db, runId), ofDay: (projectId) => spentToday(db, projectId) },
+    geminiBin: config.geminiBin,
+    grokBin: config.grokBin,
     githubApiUrl: config.githubApiUrl,
     githubToken: config.githubToken,
     activityProgram: builtFile("activities/user-activity-child.js"),

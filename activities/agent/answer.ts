@@ -48,6 +48,12 @@ export interface AgentAnswer {
   failure: AgentFailure | null;
 }
 
+/** A prompt with the schema of its answer, for an agent that can be told of it in words only. */
+export function withSchema(prompt: string, schema: Record<string, unknown> | undefined): string {
+  if (schema === undefined) return prompt;
+  return `${prompt}\n\nEnd with your answer as one JSON object, and nothing behind it. It must fit this JSON schema:\n${JSON.stringify(schema)}`;
+}
+
 /** Null when the answer fits. An agent that checks as well may be passed by: one that never calls its answer tool is. */
 export function checkData(data: unknown, schema: Record<string, unknown>): AgentFailure | null {
   if (data === undefined) return unfit("The agent gave no structured answer.");

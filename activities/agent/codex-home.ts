@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PLAIN } from "../environment.js";
+import { withSchema } from "./answer.js";
 import { serversIn } from "./codex-mcp.js";
 import { isStrict } from "./codex-schema.js";
 import type { AgentRequest, Permission } from "./provider.js";
@@ -121,8 +122,7 @@ export function prepareCodex(request: AgentRequest, session: string | null): Cod
 
 /** The prompt, with the schema of the answer where the API would refuse to be told it. */
 export function promptWith(prompt: string, schema: Record<string, unknown> | undefined): string {
-  if (schema === undefined || isStrict(schema)) return prompt;
-  return `${prompt}\n\nEnd with your answer as one JSON object, and nothing behind it. It must fit this JSON schema:\n${JSON.stringify(schema)}`;
+  return withSchema(prompt, schema === undefined || isStrict(schema) ? undefined : schema);
 }
 
 /** The session's transcript (JSON lines), or undefined before its first line. */

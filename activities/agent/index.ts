@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Call, Outcome } from "../../contract/activity.js";
-import { AGENTS, type AgentName, unsupportedBy } from "../../contract/agent-provider.js";
+import { type AgentName, abilitiesOf, isNamedAgent, unsupportedBy } from "../../contract/agent-provider.js";
 import type { AgentSessionRow, SessionChoice } from "../../contract/agent-session.js";
 import type { Budget } from "../../contract/budget.js";
 import type { TreeRef } from "../../contract/fact.js";
@@ -21,7 +21,7 @@ import { createPermit, toldOf } from "./permit.js";
 import { denialsOf, permissionsOf } from "./permit-record.js";
 import { takeBack } from "./plan-tree.js";
 import { AgentNotInstalledError, type AgentRequest, type Permission } from "./provider.js";
-import { credentialMask, PROVIDERS } from "./providers.js";
+import { agentFolder, agentProvider, credentialMask } from "./providers.js";
 import { withRepair } from "./repair.js";
 import { type AgentTask, withInstructions } from "./role.js";
 import { type SessionDeps, SessionTeller } from "./tell-session.js";
@@ -101,6 +101,10 @@ export interface AgentDeps extends PerformDeps, SessionDeps, BudgetDeps {
   codexBin?: string | undefined;
   /** Left out: each turn meets its account's limit by itself. */
   accountLimits?: AccountLimits | undefined;
+  /** The `gemini` binary to use instead of the one on PATH. */
+  geminiBin?: string | undefined;
+  /** The `grok` binary to use instead of the one on PATH. */
+  grokBin?: string | undefined;
   /** The tree that a step leaves. */
   snapshotTree?: ((call: Call<unknown>) => Promise<TreeRef | undefined>) | undefined;
 }
@@ -181,14 +185,14 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   const folder = join(deps.home, "agents", run.run_id);
   await folderInside(run.workspace.path, undefined);
   await refuseUncheckable(checks, call);
-  const limits = limitsOf(deps, accountOf(PROVIDERS[provider], { ...process.env, ...input.env }, input.model));
+  const limits = limitsOf(deps, accountOf(agentProvider(provider), { ...process.env, ...input.env }, input.model));
   const held = await limits.find();
   const { worked_ms: workedBefore = 0 } = input.before ?? {};
   const before = { lineage, tool_calls: trail.count, worked_ms: workedBefore };
   if (held) return { halt: held, before };
   const budget = await turnBudget(deps, run, input.budgets);
-  if (budget.left.usd !== undefined && !AGENTS[provider].cost)
-    work.log.write("log", `${AGENTS[provider].title} does not say what it costs: no budget in dollars counts it.\n`, "warn");
+  if (budget.left.usd !== undefined && !abilitiesOf(provider).cost)
+    work.log.write("log", `${abilitiesOf(provider).title} does not say what it costs: no budget in dollars counts it.\n`, "warn");
   const reached = budget.reached();
   if (reached?.halt) return { halt: reached.halt, before };
   if (reached) throw new StepFailure("budget_exceeded", reached.message);
@@ -219,11 +223,13 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
       mask,
     }),
     attended: input.ask !== undefined && permission !== "plan",
-    configDir: join(folder, provider),
+    configDir: join(folder, agentFolder(provider)),
     sessionFile: join(folder, `${session.id}.json`),
     lineage,
     marks: work.marks,
-    binary: { claude: deps.claudeBin, codex: deps.codexBin }[provider],
+    binary: isNamedAgent(provider)
+      ? { claude: deps.claudeBin, codex: deps.codexBin, gemini: deps.geminiBin, grok: deps.grokBin }[provider]
+      : undefined,
     signal: work.signal,
     watch: (event) => {
       work.alive();
@@ -233,7 +239,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
       teller.begin(event.sessionId);
     },
   };
-  const turnOf = (asked: AgentRequest) => withRepair(asked, PROVIDERS[provider]);
+  const turnOf = (asked: AgentRequest) => withRepair(asked, agentProvider(provider));
   const end = await withinBudget(budget, request, input.before?.usage, turnOf).catch((error: unknown) => {
     if (error instanceof AgentNotInstalledError) throw new StepFailure("agent_not_installed", error.message);
     throw error;

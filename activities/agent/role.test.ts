@@ -151,7 +151,7 @@ describe("the step fails before anything is asked", () => {
   test.each([
     ["---\nprovder: claude\n---\n", '.agent/agents/r.md:2:1 Unknown key "provder"', 'Did you mean "provider"?'],
     ["---\nhooks: {}\n---\n", 'Unknown key "hooks"', "Known are description, provider, model, permission, skills."],
-    ["---\n\nprovider: gemini\n---\n", '.agent/agents/r.md:3:11 The agent "gemini" cannot run', ""],
+    ["---\n\nprovider: 'acp:'\n---\n", '.agent/agents/r.md:3:11 "acp:" names no command', ""],
     ["---\nprovider: clyde\n---\n", '.agent/agents/r.md:2:11 No agent is called "clyde"', 'Did you mean "claude"?'],
     ["---\npermission: acceptEdit\n---\n", "one of default, plan, acceptEdits", 'Did you mean "acceptEdits"?'],
     ["---\nskills: [../x]\nmodel: 3\n---\n", 'r.md:2:10 Each of "skills"', 'r.md:3:8 "model" must be a text'],

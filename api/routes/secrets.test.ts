@@ -139,7 +139,13 @@ describe("a project's secret", () => {
 
 describe("a project's settings", () => {
   test("have defaults, and change one by one", async () => {
-    const defaults = { allow_bypass: false, default_provider: null, trust_repository: false, env_allow: [], budget_per_day: null };
+    const defaults = {
+      allow_bypass: false,
+      default_provider: null,
+      trust_repository: false,
+      env_allow: [],
+      budget_per_day: null,
+    };
     expect((await api.ask("GET", at)).body).toMatchObject({ data: { settings: defaults } });
 
     await api.ask("PATCH", at, { settings: { allow_bypass: true, env_allow: ["JAVA_HOME"] } });

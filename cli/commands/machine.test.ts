@@ -111,6 +111,8 @@ describe("doctor", () => {
       TEMPORAL_ADDRESS: await temporalAddress(),
       LONGHAUL_CLAUDE_BIN: process.execPath,
       LONGHAUL_CODEX_BIN: "/nowhere/codex",
+      LONGHAUL_GEMINI_BIN: "/nowhere/gemini",
+      LONGHAUL_GROK_BIN: "/nowhere/grok",
     });
 
     const { code, stdout } = await here.run("doctor");
@@ -120,6 +122,8 @@ describe("doctor", () => {
     expect(stdout).toMatch(/^✔ Temporal +\S+:\d+, namespace default$/m);
     expect(stdout).toMatch(/^✔ Postgres +\d+.*, Longhaul's own$/m);
     expect(stdout).toMatch(/^✔ Claude Code +v/m);
+    expect(stdout).toMatch(/^– Gemini CLI +LONGHAUL_GEMINI_BIN is \/nowhere\/gemini, and there is no such program\.$/m);
+    expect(stdout).toMatch(/^– Grok Build +LONGHAUL_GROK_BIN is \/nowhere\/grok, and there is no such program\.$/m);
     expect(stdout).toMatch(/^– Codex +LONGHAUL_CODEX_BIN is \/nowhere\/codex, and there is no such program\.$/m);
     expect(stdout).toMatch(/^– server +does not run\. `longhaul start` starts it on http:\/\/127\.0\.0\.1:\d+\.$/m);
     expect(code).toBe(0);

@@ -57,12 +57,15 @@ const STRATEGY = word(
   "all",
 );
 
+const NAMED = word("An agent.", PROVIDER_NAMES);
+const BY_COMMAND = text("Any agent that speaks the Agent Client Protocol, by its command.", { pattern: "^acp:\\s*\\S" });
+
 /** One of the agents that are asked at the same time. */
 const MEMBER = map(
   "An agent, with what is said of it alone.",
   {
     name: text("By which its step and its answer are found; left out: as its provider is called, else its role.", KEY),
-    provider: word("Who it is; left out: as its role's file says.", PROVIDER_NAMES),
+    provider: either("Who it is; left out: as its role's file says.", NAMED, BY_COMMAND),
     ...refs("role", "model"),
   },
   { anyOf: [having("provider"), having("role")] },
@@ -78,7 +81,7 @@ const PANEL: Kind = {
     ...ofEach,
     permission: word("They share one tree, and only read.", ["plan"], "plan"),
     mode: word("Several agents are asked the same at the same time.", ["parallel"]),
-    providers: list("The agents.", either("An agent.", word("Its name.", PROVIDER_NAMES), MEMBER), {
+    providers: list("The agents.", either("An agent.", NAMED, BY_COMMAND, MEMBER), {
       minItems: LEAST_MEMBERS,
       maxItems: MOST_MEMBERS,
     }),

@@ -236,15 +236,13 @@ function partsOf({ reference, tries }: StepWords): Schema {
     description: text("Shown beside the step."),
     prompt: text("What the agent is asked; references may stand in it."),
     agent: text(
-      "Who does it: claude, codex, the role of a specialist whom the agent is to be, or a reference that chooses the agent.",
-      {
-        maxLength: 200,
-        not: { enum: ["gemini", "grok"] },
-      },
+      "Who does it: claude, codex, gemini, grok, acp:<command>, the role of a specialist whom the agent is to be, or a reference that chooses the agent.",
+      { maxLength: 200 },
     ),
     provider: either(
       "Who does it; left out: as the role's file says, else claude.",
-      word("An agent.", ["claude", "claude-code", "codex"]),
+      word("An agent.", ["claude", "claude-code", "codex", "gemini", "grok"]),
+      text("Any agent that speaks the Agent Client Protocol, by its command.", { pattern: "^acp:\\s*\\S" }),
       {
         type: "string",
         pattern: reference,

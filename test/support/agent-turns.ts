@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import type { AgentEnd, AgentEvent, AgentRequest } from "../../activities/agent/provider.js";
-import { PROVIDERS } from "../../activities/agent/providers.js";
+import { agentFolder, agentProvider } from "../../activities/agent/providers.js";
 import type { AgentName } from "../../contract/agent-provider.js";
 import type { ModelServer } from "../../local/model-server.js";
 import { refusing } from "./agent-refusing.js";
@@ -41,17 +41,17 @@ export function agentTurns(name: AgentName, model: ModelServer): AgentTurns {
         if (event.type !== "alive") turns.events.push(event);
       };
       const permit = refusing(options?.permission ?? "default");
-      return PROVIDERS[name].run({ signal: new AbortController().signal, watch, permit, ...turns.request(prompt, options) });
+      return agentProvider(name).run({ signal: new AbortController().signal, watch, permit, ...turns.request(prompt, options) });
     },
     request: (prompt, options) => ({
       prompt,
       cwd: turns.tree,
       permission: "default",
-      configDir: join(folder, "agents", name),
+      configDir: join(folder, "agents", agentFolder(name)),
       sessionFile: join(folder, "agents", "run_1-1.json"),
       lineage: "run_1-1/1",
       marks: { LONGHAUL_RUN_ID: "run_1", LONGHAUL_OPERATION: `${process.pid}/1` },
-      binary: name === "codex" ? process.env.LONGHAUL_CODEX_BIN : undefined,
+      binary: process.env[`LONGHAUL_${name.toUpperCase()}_BIN`],
       ...options,
     }),
     async startWorker(prompt, options) {

@@ -26,7 +26,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * gone with their data afterwards, also when the run is interrupted.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  findCodex();
+  findAgents();
   sweepDeadRuns();
   const folder = mkdtempSync(join(tmpdir(), PREFIX));
   // Postgres runs as another user when we are root, and has to find its way in.
@@ -71,12 +71,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** The tests of Codex run the one of the setting; without one they are skipped. */
-function findCodex(): void {
-  if (process.env.LONGHAUL_CODEX_BIN) return;
-  const installed = join(packageRoot, "test/agents/node_modules/.bin/codex");
-  if (existsSync(installed)) process.env.LONGHAUL_CODEX_BIN = installed;
-  else console.warn("The tests of Codex are skipped: it is not installed. `npm run agents` installs it.");
+/** The tests of the agents that people install themselves run those of the settings; without one they are skipped. */
+function findAgents(): void {
+  for (const [title, program] of [
+    ["Codex", "codex"],
+    ["Gemini CLI", "gemini"],
+    ["Grok Build", "grok"],
+  ] as const) {
+    const setting = `LONGHAUL_${program.toUpperCase()}_BIN`;
+    if (process.env[setting]) continue;
+    const installed = join(packageRoot, "test/agents/node_modules/.bin", program);
+    if (existsSync(installed)) process.env[setting] = installed;
+    else console.warn(`The tests of ${title} are skipped: it is not installed. \`npm run agents\` installs it.`);
+  }
 }
 
 /** The binary is kept in the user's cache folder: it is fetched once for all test runs. */

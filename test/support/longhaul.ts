@@ -69,6 +69,8 @@ export async function longhaul(): Promise<Longhaul> {
       LONGHAUL_HOME: home,
       TEMPORAL_NAMESPACE: namespace,
       LONGHAUL_CODEX_BIN: process.env.LONGHAUL_CODEX_BIN,
+      LONGHAUL_GEMINI_BIN: process.env.LONGHAUL_GEMINI_BIN,
+      LONGHAUL_GROK_BIN: process.env.LONGHAUL_GROK_BIN,
     }),
     databaseUrl: database.url,
     temporalAddress: address,

@@ -10,6 +10,10 @@ export async function scriptedModel(...script: Parameters<typeof startModelServe
     ANTHROPIC_API_KEY: "scripted",
     OPENAI_BASE_URL: `${model.url}/v1`,
     OPENAI_API_KEY: "scripted",
+    GOOGLE_GEMINI_BASE_URL: model.url,
+    GEMINI_API_KEY: "scripted",
+    XAI_BASE_URL: `${model.url}/v1`,
+    XAI_API_KEY: "scripted",
   });
   whenThrough(async () => {
     process.env = kept;
