@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Json } from "../../../contract/json.js";
 import { defined } from "../../../definition/defined.js";
-import { type AgentDeps, type AgentInput, converse } from "../../agent/index.js";
+import { converse } from "../../agent/converse.js";
+import type { AgentDeps, AgentInput } from "../../agent/index.js";
 import { withInstructions } from "../../agent/role.js";
 import { StepFailure } from "../../failure.js";
 import type { ToolUse } from "../server.js";
