@@ -136,3 +136,11 @@ function ableTo(ability: "cost" | "maxTurns" | "systemPrompt" | "mcpServers" | "
     .flatMap(([name, abilities]) => (abilities[ability] ? [`"${name}"`] : []))
     .join(" or ");
 }
+
+/** What steps cannot ask of the agent, as they would call it. */
+export function lacksOf(name: AgentName): string[] {
+  const { cost, maxTurns, systemPrompt, fork, mcpServers, denials } = abilitiesOf(name);
+  const abilities = { maxTurns, systemPrompt, mcpServers, "session: { fork }": fork, "cost and budgets in dollars": cost };
+  const lacks = Object.entries({ ...abilities, permissionDenials: denials });
+  return lacks.flatMap(([ability, isThere]) => (isThere ? [] : [ability]));
+}

@@ -14,6 +14,7 @@ import { GROK } from "../activities/agent/grok-binary.js";
 import { GROK_CREDENTIALS } from "../activities/agent/grok-home.js";
 import { findBinary, type UserBinary, versionOf, versionWarning } from "../activities/agent/user-binary.js";
 import { apiUrl, type Config } from "../config.js";
+import { lacksOf, type NamedAgent } from "../contract/agent-provider.js";
 import { homeOwner } from "./home-lock.js";
 import { requirePort } from "./ports.js";
 import { installedBinaries } from "./postgres-binaries.js";
@@ -51,9 +52,9 @@ export async function examine(config: Config, project: string): Promise<Finding[
     look("Postgres", () => postgres(config)),
     look("server", () => server(config, running)),
     look("Claude Code", () => claude(config), "note"),
-    look("Codex", () => userAgent(CODEX, config.codexBin), "note"),
-    look("Gemini CLI", () => userAgent(GEMINI, config.geminiBin), "note"),
-    look("Grok Build", () => userAgent(GROK, config.grokBin), "note"),
+    look("Codex", () => userAgent("codex", CODEX, config.codexBin), "note"),
+    look("Gemini CLI", () => userAgent("gemini", GEMINI, config.geminiBin), "note"),
+    look("Grok Build", () => userAgent("grok", GROK, config.grokBin), "note"),
     look("credentials", credentials),
     look("MCP servers", () => mcpServers(project)),
   ]);
@@ -166,11 +167,12 @@ function claude({ claudeBin }: Config): Look {
   return ok(`${execFileSync(binary, ["--version"], { encoding: "utf8", timeout: 30_000 }).trim()}, ${binary}`);
 }
 
-async function userAgent(agent: UserBinary, configured: string | undefined): Promise<Look> {
+async function userAgent(name: NamedAgent, agent: UserBinary, configured: string | undefined): Promise<Look> {
   const binary = findBinary(agent, configured);
   const version = await versionOf(agent, binary);
   const warning = versionWarning(agent, version);
-  return warning === null ? ok(`${version}, ${binary}`) : note(`${binary}: ${warning}`);
+  const lacks = `It has no ${lacksOf(name).join(", ")}.`;
+  return warning === null ? ok(`${version}, ${binary}. ${lacks}`) : note(`${binary}: ${warning} ${lacks}`);
 }
 
 function credentials(): Look {

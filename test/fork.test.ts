@@ -187,25 +187,27 @@ describe("a fork", () => {
     await run.finished();
   });
 
-  test.each([
-    [{ step_number: 9 }, "step_number", "is past the end"],
-    [{ step_number: 0 }, "step_number", ""],
-    [{ step_number: 1, outputs: { one: 1 } }, "outputs.one", "is no step that had ended before"],
-    [{ step_number: 2, input: { who: 1 } }, "who", ""],
-    [{}, "step_number", ""],
-  ] as [Json, string, string][])("of %j is refused, and begins nothing", async (body, path, message) => {
+  test("of what is not right is refused, and begins nothing", async () => {
     const run = await stack.start(
-      workflow(`small-${path.length}`, `await ctx.shell("true", { name: "one" });`, `input: z.object({ who: z.string() }),`),
-      {
-        input: { who: "ada" },
-      },
+      workflow("small", `await ctx.shell("true", { name: "one" });`, `input: z.object({ who: z.string() }),`),
+      { input: { who: "ada" } },
     );
     await run.finished();
 
-    const reply = await fork(run, body);
-
-    expect(reply.status).toBe(400);
-    expect(reply.body.errors).toMatchObject([{ path: expect.stringContaining(path), message: expect.stringContaining(message) }]);
+    const wrong: [body: Json, path: string, message: string][] = [
+      [{ step_number: 9 }, "step_number", "is past the end"],
+      [{ step_number: 0 }, "step_number", ""],
+      [{ step_number: 1, outputs: { one: 1 } }, "outputs.one", "is no step that had ended before"],
+      [{ step_number: 2, input: { who: 1 } }, "who", ""],
+      [{}, "step_number", ""],
+    ];
+    for (const [body, path, message] of wrong) {
+      const reply = await fork(run, body);
+      expect(reply.status).toBe(400);
+      expect(reply.body.errors).toMatchObject([
+        { path: expect.stringContaining(path), message: expect.stringContaining(message) },
+      ]);
+    }
     expect((await ask("GET", `/api/runs?parent_run_id=${run.id}`)).body.page.total).toBe(0);
   });
 });

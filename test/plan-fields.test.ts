@@ -27,7 +27,7 @@ steps:
 name: permission
 steps:
   - { id: may, type: agent, agent: claude, permission: acceptEdits, prompt: "[[write may.txt x]]" }
-  - { id: asks, type: agent, agent: claude, permission: default, prompt: "[[write asks.txt x]]" }`);
+  - { id: asks, type: agent, agent: claude, permission: default, ask: false, prompt: "[[write asks.txt x]]" }`);
 
     expect(row.steps.map(({ output }) => output)).toMatchObject([{ filesChanged: ["may.txt"] }, { filesChanged: [] }]);
   });

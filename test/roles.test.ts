@@ -100,7 +100,7 @@ steps:
     expect(row.steps[0]?.session?.agent).toBe("claude");
     expect(systemOf("By the word.")).toContain("You work as the security specialist");
     expect((await listComments(stack.db, row.id, { limit: 100 })).items).toMatchObject([
-      { step_id: row.steps[0]?.id, text: 'The role "security" has no file in .agent/agents: claude was told the word alone.' },
+      { step_id: row.steps[0]?.id, text: 'The role "security" has no file in .agent/agents: the agent was told the word alone.' },
     ]);
     await expect.poll(() => warningsOf(row)).toContainEqual(expect.stringContaining("no file .agent/agents/security.md"));
   });

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from "node:os";
 import { parse } from "yaml";
 import { compile } from "../definition/compile.js";
 
@@ -29,10 +30,19 @@ export class WarmUp {
   }
 
   private again(): void {
+    if (isBusy()) {
+      this.later();
+      return;
+    }
     const [file = "", text = ""] = SAMPLES[this.left % SAMPLES.length] ?? [];
     compile(text, file);
     if (--this.left > 0) this.timer = setTimeout(() => this.again(), 0).unref();
   }
+}
+
+/** Others have more use for the processors. */
+function isBusy(): boolean {
+  return (loadavg()[0] ?? 0) > availableParallelism();
 }
 
 /** Two steps each. */

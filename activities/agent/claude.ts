@@ -66,16 +66,20 @@ async function runClaude(request: AgentRequest): Promise<AgentEnd> {
   let result: SDKResultMessage | undefined;
   const limits: SDKMessage[] = [];
   const budget = new ClaudeBudget(request.left, request.maxTurns);
+  const { hooks: counting, ...limited } = budget.options;
+  const { hooks: stopping, ...deciding } =
+    request.permission === "bypassPermissions" ? {} : asking(request, { denials, plan, halted });
   const trouble = await superviseTurn(request, async ({ aborted, started }) => {
     const options: Options = {
       ...optionsOf(request),
-      ...budget.options,
+      ...limited,
+      ...deciding,
+      hooks: { PostToolBatch: [...(counting?.PostToolBatch ?? []), ...(stopping?.PostToolBatch ?? [])] },
       ...(servers ? { extraArgs: servers.args } : {}),
       ...(entry.mode === "new" ? { sessionId: entry.sessionId } : { resume: entry.sessionId }),
       ...(entry.mode === "new" && resume !== undefined ? { resume, forkSession: true } : {}),
       pathToClaudeCodeExecutable: binary,
       abortController: aborted,
-      ...(request.permission === "bypassPermissions" ? {} : asking(request, { denials, plan, halted })),
       stderr: (text) => request.watch({ type: "stderr", text }),
       spawnClaudeCodeProcess: ({ command, args, cwd, env }) => {
         const child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"], detached: true });

@@ -129,6 +129,16 @@ describe("doctor", () => {
     expect(code).toBe(0);
   });
 
+  test("says what an agent cannot do", async () => {
+    const gemini = join(testFolder(), "gemini");
+    writeFileSync(gemini, "#!/bin/sh\necho 0.61.3\n", { mode: 0o755 });
+    const here = await folder({ TEMPORAL_ADDRESS: await temporalAddress(), LONGHAUL_GEMINI_BIN: gemini });
+
+    const { stdout } = await here.run("doctor");
+
+    expect(stdout).toContain(`0.61.3, ${gemini}. It has no mcpServers, session: { fork }, cost and budgets in dollars.`);
+  });
+
   test("ends with 1 when something is missing, and says which setting", async () => {
     const port = await freePort();
     const here = await folder({

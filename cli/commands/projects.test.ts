@@ -49,6 +49,7 @@ test("a project's settings are shown and set", async () => {
     "allow_bypass=true",
     "env_allow=JAVA_HOME, GOPATH",
     "default_provider=codex",
+    'budget_per_day={"usd": 20}',
   ]);
   const back = await it.run(["projects", "set", ".", "default_provider=", "--format", "json"]);
   const shown = await it.run(["projects", "show"]);
@@ -59,8 +60,9 @@ test("a project's settings are shown and set", async () => {
     default_provider: null,
     trust_repository: false,
     env_allow: ["JAVA_HOME", "GOPATH"],
+    budget_per_day: { usd: 20 },
   });
-  expect(shown.stdout).toContain("  env_allow=JAVA_HOME,GOPATH\n");
+  expect(shown.stdout).toContain('  env_allow=JAVA_HOME,GOPATH\n  budget_per_day={"usd":20}\n');
   expect((await it.run(["projects", "list"])).stdout).toMatch(/^ID +NAME +PATH\nprj_/);
 });
 
