@@ -22,6 +22,19 @@ export interface AgentAbilities {
   denials: boolean;
 }
 
+/** Of any agent that speaks the Agent Client Protocol: what can be asked of all of them. */
+const BY_PROTOCOL = {
+  title: "An agent that is started by a command",
+  schema: "checked",
+  cost: false,
+  maxTurns: false,
+  systemPrompt: true,
+  sessionId: "agent",
+  fork: false,
+  mcpServers: false,
+  denials: true,
+} as const satisfies AgentAbilities;
+
 /** The agents that have a name of their own. */
 export const AGENTS = {
   claude: {
@@ -46,42 +59,9 @@ export const AGENTS = {
     mcpServers: true,
     denials: false,
   },
-  gemini: {
-    title: "Gemini CLI",
-    schema: "checked",
-    cost: false,
-    maxTurns: true,
-    systemPrompt: true,
-    sessionId: "agent",
-    fork: false,
-    mcpServers: false,
-    denials: true,
-  },
-  grok: {
-    title: "Grok Build",
-    schema: "checked",
-    cost: false,
-    maxTurns: false,
-    systemPrompt: true,
-    sessionId: "agent",
-    fork: false,
-    mcpServers: false,
-    denials: true,
-  },
+  gemini: { ...BY_PROTOCOL, title: "Gemini CLI", maxTurns: true },
+  grok: { ...BY_PROTOCOL, title: "Grok Build" },
 } as const satisfies Record<string, AgentAbilities>;
-
-/** Of any agent that speaks the Agent Client Protocol: what can be asked of all of them. */
-const ANY: AgentAbilities = {
-  title: "An agent that is started by a command",
-  schema: "checked",
-  cost: false,
-  maxTurns: false,
-  systemPrompt: true,
-  sessionId: "agent",
-  fork: false,
-  mcpServers: false,
-  denials: true,
-};
 
 export type NamedAgent = keyof typeof AGENTS;
 
@@ -97,7 +77,7 @@ export function isAgentName(name: string): name is AgentName {
 }
 
 export function abilitiesOf(name: AgentName): AgentAbilities {
-  return isNamedAgent(name) ? AGENTS[name] : ANY;
+  return isNamedAgent(name) ? AGENTS[name] : BY_PROTOCOL;
 }
 
 /** What a step asks of its agent that not every agent can do. */

@@ -65,6 +65,22 @@ describe("an agent's session", { timeout: 60_000 }, () => {
     );
   });
 
+  test("inside another step leaves that step's beginning as it is", async () => {
+    const run = await start(`
+      await ctx.run("all", async () => {
+        await ctx.shell("date +%s%3N");
+        await ctx.agent("look", { prompt: "[[say looked]]" });
+        throw new Error("not enough");
+      }).catch(() => {});
+      return ctx.getStepResult("all").status;`);
+    const { steps, output } = await run.finished();
+    const { items } = await listRunEvents(stack.db, run.id, { limit: 100 });
+
+    expect(output).toBe("failed");
+    const began = items.find(({ type }) => type === "workflow.step.started")?.at ?? "";
+    expect(Date.parse(steps[0]?.started_at ?? "") - Date.parse(began)).toBeLessThanOrEqual(0);
+  });
+
   test("of every try counts, also of those that failed", async () => {
     const run = await start(`
       await ctx.agent("write", {

@@ -32,6 +32,7 @@ export async function agentRounds(
   let before: RoundsBefore | undefined;
   let spent = 0;
   let limits = 0;
+  let began: string | undefined;
   budget.beginTry();
   for (;;) {
     await budget.admit(place);
@@ -40,10 +41,11 @@ export async function agentRounds(
       if (detail) budget.count(usageIn(output), lasted(detail));
       throw error;
     });
-    place.since ??= outcome.started_at;
+    began ??= outcome.started_at;
+    if (place.step.kind === "agent") place.since = began; // inside another step the try began before
     const { value } = outcome;
     budget.count("halt" in value ? value.before.usage : value.usage, lasted(outcome));
-    if (!("halt" in value)) return { ...outcome, value, started_at: place.since };
+    if (!("halt" in value)) return { ...outcome, value, started_at: began };
     const { halt } = value;
     tellLost(engine.narrator, place, outcome);
     tellTrace(engine.narrator, outcome);

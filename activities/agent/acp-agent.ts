@@ -4,7 +4,7 @@ import { RpcError } from "./acp-connection.js";
 import { AcpTelling } from "./acp-telling.js";
 import { AcpNotReadyError, type AcpTalk, type Ended, talk } from "./acp-turn.js";
 import { type AgentFailure, type AgentUsage, checkData, firstLine, withSchema } from "./answer.js";
-import { type AgentEnd, type AgentRequest, NO_USAGE } from "./provider.js";
+import { type AgentEnd, type AgentRequest, strangeSession } from "./provider.js";
 import { enterSession, noteSession } from "./session-file.js";
 import { endEarlier, superviseTurn, wordsOf } from "./turn.js";
 
@@ -38,7 +38,7 @@ export async function runAcp(request: AgentRequest, agent: AcpAgent): Promise<Ag
   const promptsIn = (id: string) => agent.promptsIn(agent.transcriptOf(request, id));
   const entry = enterSession({ file, lineage, resume, sessionId: null, promptsIn });
   if (entry.sessionId !== null && agent.transcriptOf(request, entry.sessionId) === undefined)
-    return strange(agent, entry.sessionId);
+    return strangeSession(agent.title, entry.sessionId);
 
   let sessionId = entry.sessionId;
   let ends: Ended[] = [];
@@ -133,17 +133,4 @@ function detailOf(data: unknown): string | undefined {
   if (typeof data === "string") return data;
   const detail = Detail.safeParse(data).data;
   return detail?.details ?? detail?.message;
-}
-
-/** Asked to go on with it, some agents would begin another one. */
-function strange({ title }: AcpAgent, sessionId: string): AgentEnd {
-  return {
-    sessionId,
-    transcript: null,
-    status: "failed",
-    text: "",
-    usage: { ...NO_USAGE, cost_usd: null },
-    permissionDenials: [],
-    failure: { type: "agent_failed", message: `The session ${sessionId} is none of ${title}'s in this run.` },
-  };
 }

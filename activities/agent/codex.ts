@@ -10,7 +10,7 @@ import { CODEX_CREDENTIALS, type CodexTurn, prepareCodex, promptWith, rolloutOf 
 import { limitOf } from "./codex-limit.js";
 import { promptsIn, type Rollout, readRollout } from "./codex-rollout.js";
 import { haltedBy } from "./limit.js";
-import { type AgentEnd, type AgentProvider, type AgentRequest, CONTINUE, NO_USAGE } from "./provider.js";
+import { type AgentEnd, type AgentProvider, type AgentRequest, CONTINUE, NO_USAGE, strangeSession } from "./provider.js";
 import { enterSession, noteSession, type SessionEntry } from "./session-file.js";
 import { endEarlier, superviseTurn, type Turn, wordsOf } from "./turn.js";
 
@@ -39,7 +39,7 @@ async function runCodex(request: AgentRequest): Promise<AgentEnd> {
     promptsIn: (id) => promptsIn(rolloutOf(request.configDir, id)),
   });
   const earlier = entry.sessionId ?? request.resume;
-  if (earlier !== undefined && rolloutOf(request.configDir, earlier) === undefined) return strange(earlier);
+  if (earlier !== undefined && rolloutOf(request.configDir, earlier) === undefined) return strangeSession("Codex", earlier);
 
   let sessionId = entry.sessionId;
   const began = (id: string) => {
@@ -147,19 +147,5 @@ function usageOf({ spent, responses, model }: Rollout, telling: CodexTelling): A
     cache_read_input_tokens: spent.cached_input_tokens,
     turns: responses || telling.answers,
     model,
-  };
-}
-
-/** Asked to go on with it, Codex would begin another one. */
-function strange(sessionId: string): AgentEnd {
-  const message = `The session ${sessionId} is none of Codex's in this run.`;
-  return {
-    sessionId,
-    transcript: null,
-    status: "failed",
-    text: "",
-    usage: { ...NO_USAGE, cost_usd: null },
-    permissionDenials: [],
-    failure: { type: "agent_failed", message },
   };
 }

@@ -122,3 +122,16 @@ export const NO_USAGE: AgentUsage = {
   turns: 0,
   model: null,
 };
+
+/** Of an agent that would begin another session when it is asked to go on with one that it does not have. */
+export function strangeSession(title: string, sessionId: string): AgentEnd {
+  return {
+    sessionId,
+    transcript: null,
+    status: "failed",
+    text: "",
+    usage: { ...NO_USAGE, cost_usd: null },
+    permissionDenials: [],
+    failure: { type: "agent_failed", message: `The session ${sessionId} is none of ${title}'s in this run.` },
+  };
+}
