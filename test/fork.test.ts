@@ -88,10 +88,12 @@ describe("a fork", () => {
         "side-by-side",
         `const order = [];
          const note = (name) => () => order.push(name);
+         const tell = (name) => () => ctx.shell("touch after-" + name, { name: "tell-" + name });
+         const after = (name) => "until test -e after-" + name + "; do sleep 0.05; done";
          await ctx.parallel([
-           () => ctx.shell("until test -e b; do sleep 0.05; done", { name: "a" }).then(note("a")),
-           () => ctx.shell("until test -e c; do sleep 0.05; done; touch b", { name: "b" }).then(note("b")),
-           () => ctx.shell("touch c", { name: "c" }).then(note("c")),
+           () => ctx.shell(after("b"), { name: "a" }).then(note("a")),
+           () => ctx.shell(after("c"), { name: "b" }).then(note("b")).then(tell("b")),
+           () => ctx.shell("true", { name: "c" }).then(note("c")).then(tell("c")),
          ]);
          const borne = await ctx.step("borne", { type: "script", command: "exit 3", onFailure: "continue" });
          await ctx.run("last", () => order.join());
@@ -101,12 +103,12 @@ describe("a fork", () => {
     const first = await run.finished();
     expect(first.output).toEqual({ order: ["c", "b", "a"], borne: "failed" });
 
-    const reply = await fork(run, { step_number: 5 });
+    const reply = await fork(run, { step_number: 7 });
 
     const forked = await ended(idOf(reply));
     expect(forked.output).toEqual(first.output);
-    expect(forked.steps.map(({ started_at }) => started_at).slice(0, 4)).toEqual(
-      first.steps.map(({ started_at }) => started_at).slice(0, 4),
+    expect(forked.steps.map(({ started_at }) => started_at).slice(0, 6)).toEqual(
+      first.steps.map(({ started_at }) => started_at).slice(0, 6),
     );
   });
 
