@@ -1,13 +1,11 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { afterAll } from "vitest";
 import { packageRoot } from "../../package-root.js";
+import { whenThrough } from "./ends.js";
 
 /** Under `node_modules`, from where packages are found. */
 const folder = join(packageRoot, "node_modules", ".cache", `longhaul-tests-${process.pid}`);
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /**
  * Makes a TypeScript file of this repository one that Node can run by itself, for as long as the test file runs.
@@ -16,6 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
  * @returns its path, absolute.
  */
 export async function builtScript(source: string): Promise<string> {
+  whenThrough(() => rmSync(folder, { recursive: true, force: true }));
   const outfile = join(folder, `${source.replaceAll("/", "-")}.mjs`);
   await build({
     entryPoints: [join(packageRoot, source)],

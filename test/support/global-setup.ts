@@ -25,7 +25,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * One Temporal and one Postgres for the whole test run, started when the first test asks for them and
  * gone with their data afterwards, also when the run is interrupted.
  */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (!project.isRootProject()) return;
   findAgents();
   sweepDeadRuns();
   const folder = mkdtempSync(join(tmpdir(), PREFIX));

@@ -2,22 +2,11 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, inject } from "vitest";
+import { inject } from "vitest";
 import { migrate } from "../../db/migrate.js";
+import { whenThrough } from "./ends.js";
 
-const folders: string[] = [];
-const ends: (() => Promise<void>)[] = [];
-
-// Said here, as the file is read: what a hook says while it runs is not heard.
-afterAll(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-});
-
-/** Has something ended when the test file is through, the last one first; also from within a hook. */
-export function whenThrough(end: () => Promise<void>): void {
-  ends.push(end);
-}
+export { whenThrough };
 
 /** host:port of the Temporal server of this test run, namespace `default`. The first call starts it. */
 export function temporalAddress(): Promise<string> {
@@ -39,7 +28,7 @@ export async function testDatabase(): Promise<{ url: string; drop(): Promise<voi
 export function testFolder(): string {
   const folder = mkdtempSync(join(inject("folder"), "test-"));
   chmodSync(folder, 0o711);
-  folders.push(folder);
+  whenThrough(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }));
   return folder;
 }
 
