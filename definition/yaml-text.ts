@@ -1,23 +1,34 @@
 import {
-  type Alias,
-  Composer,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  Parser,
-  type Scalar,
-  type YAMLMap,
-  type YAMLParseError,
-  type YAMLSeq,
-} from "yaml";
-import { MAX_ALIASED, MAX_DEPTH, MAX_LEXEMES, MAX_NODES } from "./limits.js";
+  boolCoreTag,
+  EVENT_ALIAS,
+  EVENT_DOCUMENT,
+  EVENT_MAPPING,
+  EVENT_POP,
+  EVENT_SCALAR,
+  EVENT_SEQUENCE,
+  type Event,
+  floatCoreTag,
+  getScalarValue,
+  intCoreTag,
+  NOT_RESOLVED,
+  nullCoreTag,
+  parseEvents,
+  SCALAR_STYLE_DOUBLE_QUOTED,
+  SCALAR_STYLE_PLAIN,
+  SCALAR_STYLE_SINGLE_QUOTED,
+  type ScalarEvent,
+  YAMLException,
+} from "js-yaml";
+import { MAX_ALIASED, MAX_DEPTH, MAX_NODES } from "./limits.js";
 import type { Lines } from "./lines.js";
 import { below, type Entry, type Node, type Place } from "./node.js";
 import { type Problems, Unreadable } from "./problems.js";
 import { scalarProblem } from "./scalar.js";
 import { TextList, TextMap, TextPlace, TextScalar } from "./text-node.js";
+import { addSyntaxErrors, NEEDS_QUOTES, SEVERAL_DOCUMENTS, tooDeep } from "./yaml-errors.js";
+
+type Alias = Extract<Event, { type: typeof EVENT_ALIAS }>;
+type Collection = Extract<Event, { type: typeof EVENT_MAPPING | typeof EVENT_SEQUENCE }>;
 
 /**
  * Read one document of YAML 1.2, core schema, with the place of every value. `yes`, `no` and `on` are texts. Anchors, aliases and
@@ -26,80 +37,65 @@ import { TextList, TextMap, TextPlace, TextScalar } from "./text-node.js";
  * @throws {Unreadable} where nothing more can be understood.
  */
 export function readYaml(text: string, lines: Lines, problems: Problems): Node {
-  const documents = new Composer({ version: "1.2", uniqueKeys: false, resolveKnownTags: false }).compose(tokens(text));
-  const document = documents.next().value;
-  if (!document) throw new Unreadable(0, "The file is empty. Write a definition with a name and steps.");
-  const another = documents.next().value;
-  if (another)
-    throw new Unreadable(another.range[0], "The file holds several documents. Keep each definition in a file of its own.");
-  reportErrors(document.errors, text, lines, problems);
+  const events = eventsOf(text, lines, problems);
   if (problems.some) return { kind: "scalar", path: "", line: 1, column: 1, value: null, raw: "" };
-  const { explicit, version } = document.directives.yaml;
-  if (explicit && version !== "1.2")
-    throw new Unreadable(0, `YAML ${version} reads some words otherwise. Take the %YAML line away.`);
-  return new YamlReader(text, lines, problems).node(nodeOf(document.contents), new TextPlace(lines, 0), 0);
+  checkDocuments(events, text);
+  return new YamlReader(events, text, lines, problems).node(new TextPlace(lines, 0), 0);
 }
 
-/** The text in tokens. Ends before it costs anything when they are too many, or nest so deep that the library's recursion would. */
-function* tokens(text: string) {
-  const parser = new Parser();
-  let lexemes = 0;
-  for (const lexeme of new Lexer().lex(text)) {
-    if (++lexemes > MAX_LEXEMES)
-      throw new Unreadable(parser.offset, "From here on the file is too much to read. Keep data in files of its own.");
-    for (const token of parser.next(lexeme)) yield token;
-    if (parser.stack.length > MAX_DEPTH + 10) tooDeep(Math.min(parser.offset, text.length));
-  }
-  yield* parser.end();
-}
-
-function tooDeep(offset: number): never {
-  throw new Unreadable(offset, `There are more than ${MAX_DEPTH} lists and maps within one another. Write it flatter.`);
-}
-
-/** What the library has found; where a value begins with `{{`, that alone, which is what its errors come of. */
-function reportErrors(errors: readonly YAMLParseError[], text: string, lines: Lines, problems: Problems): void {
-  const told = new Set<number>();
-  for (const { pos, code, message } of errors) {
-    const place = lines.at(pos[0]);
-    const start = pos[0] - place.column + 1;
-    const bare = /(?<=[:[,-]\s*)\{\{/.exec(text.slice(start, pos[0] + 1));
-    if (bare && !told.has(place.line)) problems.add({ path: "", line: place.line, column: bare.index + 1 }, NEEDS_QUOTES);
-    if (!bare) problems.add({ path: "", ...place }, sentence(code, message));
-    else told.add(place.line);
+/** None when there are problems. */
+function eventsOf(text: string, lines: Lines, problems: Problems): Event[] {
+  try {
+    return parseEvents(text, { maxDepth: MAX_DEPTH + 1 });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const offset = error.mark?.position ?? 0;
+    if (error.reason.startsWith("nesting exceeded")) tooDeep(offset);
+    addSyntaxErrors(text, lines, problems);
+    if (!problems.some) problems.add({ path: "", ...lines.at(offset) }, `This is no YAML: ${error.reason}.`);
+    return [];
   }
 }
 
-const NEEDS_QUOTES = 'A value that begins with {{ needs quotes, as { begins a map in YAML: "{{ … }}".';
-
-/** The library's words for the two mistakes that people make most are none of theirs. */
-function sentence(code: string, message: string): string {
-  if (code === "TAB_AS_INDENT") return "YAML does not indent by tabs. Use spaces.";
-  if (code === "MULTIPLE_DOCS") return "The file holds several documents. Keep each definition in a file of its own.";
-  return /[.!?]$/.test(message) ? message : `${message}.`;
+function checkDocuments(events: readonly Event[], text: string): void {
+  const [document, another] = events.filter(({ type }) => type === EVENT_DOCUMENT);
+  if (document?.type !== EVENT_DOCUMENT) throw new Unreadable(0, "The file is empty. Write a definition with a name and steps.");
+  if (another) throw new Unreadable(Math.max(text.search(/(?<=\n)---(?!\S)/), 0), SEVERAL_DOCUMENTS);
+  for (const directive of document.directives) {
+    if (directive.kind === "tag") throw new Unreadable(0, "Tags of your own are not known here. Take the %TAG line away.");
+    if (directive.version !== "1.2")
+      throw new Unreadable(0, `YAML ${directive.version} reads some words otherwise. Take the %YAML line away.`);
+  }
 }
 
+/** Reads the events of one document, which stand in the order of the text: each list and map is closed by an event of its own. */
 class YamlReader {
+  /** Of the next event; the first is the document's. */
+  private next = 1;
   private nodes = 0;
   private aliased = 0;
   /** Aliases within one another that are being written out. */
   private repeating = 0;
-  private readonly anchors = new Map<string, YamlNode>();
+  /** Where the event stands to which the anchor belongs. */
+  private readonly anchors = new Map<string, number>();
   /** What each alias stands for, settled where it stands: a later anchor may have the same name. */
-  private readonly targets = new Map<Alias, YamlNode>();
+  private readonly targets = new Map<number, number>();
   /** Lists and maps being read: an alias to one of them would have no end. */
-  private readonly open = new Set<YamlNode>();
+  private readonly open = new Set<number>();
 
   constructor(
+    private readonly events: readonly Event[],
     private readonly text: string,
     private readonly lines: Lines,
     private readonly problems: Problems,
   ) {}
 
   /** @param near of its path, and where it would stand if it is left out. */
-  node(node: YamlNode, near: Place, depth: number): Node {
-    if (isAlias(node)) return this.repeated(node, near, depth);
-    const offset = node?.range?.[0];
+  node(near: Place, depth: number): Node {
+    const index = this.next++;
+    const event = this.event(index);
+    if (event.type === EVENT_ALIAS) return this.repeated(index, event, near, depth);
+    const offset = this.startOf(event);
     if (depth > MAX_DEPTH) tooDeep(offset ?? 0);
     if (++this.nodes > MAX_NODES)
       throw new Unreadable(offset ?? 0, `The file holds more than ${MAX_NODES} values. Keep data in files of its own.`);
@@ -107,85 +103,92 @@ class YamlReader {
       throw new Unreadable(offset ?? 0, `The aliases of this file repeat more than ${MAX_ALIASED} values. Use fewer of them.`);
     }
     const place = offset === undefined ? near : this.place(offset, near);
-    if (!node) return new TextScalar(place, null, "");
-    if (node.anchor && this.repeating === 0) this.anchors.set(node.anchor, node);
-    this.checkTag(node.tag, place);
-    if (isScalar(node)) return this.scalar(node, place);
+    if (event.anchorStart >= 0 && this.repeating === 0) this.anchors.set(this.anchorOf(event), index);
+    this.checkTag(event, place);
+    if (event.type === EVENT_SCALAR) return this.scalar(event, place);
 
-    this.open.add(node);
-    const read = isMap(node)
-      ? new TextMap(place, this.entries(node, place, depth))
-      : new TextList(place, this.items(node, place, depth));
-    this.open.delete(node);
+    this.open.add(index);
+    const start = offset ?? 0;
+    const read =
+      event.type === EVENT_MAPPING
+        ? new TextMap(place, this.entries(start, place, depth))
+        : new TextList(place, this.items(start, place, depth));
+    this.open.delete(index);
+    this.next++;
     return read;
   }
 
   /** What an alias stands for, written out. */
-  private repeated(alias: Alias, near: Place, depth: number): Node {
+  private repeated(index: number, alias: Alias, near: Place, depth: number): Node {
+    const goOn = this.next;
+    this.next = this.target(index, alias);
     this.repeating++;
-    const node = this.node(this.target(alias), near, depth);
+    const node = this.node(near, depth);
     this.repeating--;
+    this.next = goOn;
     return node;
   }
 
-  private scalar(node: Scalar, place: Place): Node {
-    const raw = this.text.slice(node.range?.[0], node.range?.[1]);
-    const { value } = node;
-    if (value !== null && typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-      throw new Unreadable(node.range?.[0] ?? 0, `${raw} is no text, number or boolean. Put it in quotes.`, place.path);
-    }
+  private scalar(event: ScalarEvent, place: Place): Node {
+    const raw = this.rawOf(event);
+    const value = this.valueOf(event);
     const problem = scalarProblem(value, raw);
     if (problem) this.problems.add(place, problem);
     return new TextScalar(place, value, raw);
   }
 
-  private items(list: YAMLSeq, at: Place, depth: number): Node[] {
-    const start = list.range?.[0] ?? 0;
-    return list.items.map((item, i) => this.node(nodeOf(item), this.place(start, at, i), depth + 1));
+  private items(start: number, at: Place, depth: number): Node[] {
+    const items: Node[] = [];
+    while (this.goesOn()) items.push(this.node(this.place(start, at, items.length), depth + 1));
+    return items;
   }
 
-  private entries(map: YAMLMap, mapAt: Place, depth: number): Entry[] {
+  private entries(mapStart: number, mapAt: Place, depth: number): Entry[] {
     const entries = new Map<string, Entry>();
     const merged: Entry[] = [];
-    for (const pair of map.items) {
-      const keyNode = nodeOf(pair.key);
-      const start = keyNode?.range?.[0] ?? map.range?.[0] ?? 0;
+    while (this.goesOn()) {
+      const event = this.event(this.next);
+      const start = this.startOf(event) ?? mapStart;
       const keyAt = this.place(start, mapAt);
-      const key = this.key(keyNode, keyAt);
+      const key = this.key(keyAt);
       const at = this.place(start, mapAt, key);
-      if (key === "<<" && isScalar(keyNode) && keyNode.type === "PLAIN") {
-        merged.push(...this.merged(nodeOf(pair.value), at, keyAt, depth));
+      if (key === "<<" && event.type === EVENT_SCALAR && event.style === SCALAR_STYLE_PLAIN) {
+        merged.push(...this.merged(at, keyAt, depth));
         continue;
       }
       const first = entries.get(key);
       if (first)
         this.problems.add(at, `The key "${key}" is here a second time; the first is in line ${first.at.line}. Keep one.`);
-      const value = this.node(nodeOf(pair.value), at, depth + 1);
+      const value = this.node(at, depth + 1);
       if (!first) entries.set(key, { key, at, value });
     }
     for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
     return [...entries.values()];
   }
 
-  private key(node: YamlNode, at: Place): string {
-    const target = isAlias(node) ? this.target(node) : node;
-    if (!isScalar(target) || target.value === null) {
-      const offset = target?.range?.[0] ?? 0;
-      const isReference = isMap(target) && this.text.slice(offset - 1, offset + 1) === "{{";
+  private key(at: Place): string {
+    const index = this.next++;
+    const written = this.event(index);
+    const target = written.type === EVENT_ALIAS ? this.event(this.target(index, written)) : written;
+    const value = target.type === EVENT_SCALAR ? this.valueOf(target) : null;
+    if (target.type !== EVENT_SCALAR || value === null) {
+      const start = target.type === EVENT_MAPPING ? target.start : 0;
+      if (written === target && target.type !== EVENT_SCALAR) this.skip();
+      const isReference = start > 0 && this.text.startsWith("{{", start - 1);
       this.problems.add(at, isReference ? NEEDS_QUOTES : "A key is a text. Lists, maps and nothing cannot be keys.");
       return "";
     }
-    if (target.anchor) this.anchors.set(target.anchor, target);
-    this.checkTag(target.tag, at);
-    const key = typeof target.value === "string" ? target.value : this.text.slice(target.range?.[0], target.range?.[1]);
+    if (written === target && target.anchorStart >= 0) this.anchors.set(this.anchorOf(target), index);
+    this.checkTag(target, at);
+    const key = typeof value === "string" ? value : this.rawOf(target);
     const problem = scalarProblem(key, key);
     if (problem) this.problems.add(at, problem);
     return key;
   }
 
   /** What `<<` brings: the entries of a map, or of each map of a list, the earlier ones first. */
-  private merged(node: YamlNode, at: Place, keyAt: Place, depth: number): Entry[] {
-    const value = this.node(node, keyAt, depth);
+  private merged(at: Place, keyAt: Place, depth: number): Entry[] {
+    const value = this.node(keyAt, depth);
     const maps = value.kind === "list" ? value.items : [value];
     const { path } = keyAt;
     return maps.flatMap((map) => {
@@ -200,30 +203,102 @@ class YamlReader {
     });
   }
 
+  /** To behind the end of the list or map that has just begun. */
+  private skip(): void {
+    for (let open = 1; open > 0 && this.next < this.events.length; this.next++) {
+      const type = this.events[this.next]?.type;
+      if (type === EVENT_POP) open--;
+      if (type === EVENT_MAPPING || type === EVENT_SEQUENCE) open++;
+    }
+  }
+
+  private goesOn(): boolean {
+    return this.events[this.next]?.type !== EVENT_POP;
+  }
+
+  /** @throws {TypeError} when there is none: the library's lists are whole */
+  private event(index: number): ScalarEvent | Collection | Alias {
+    const event = this.events[index];
+    if (!event || event.type === EVENT_DOCUMENT || event.type === EVENT_POP) throw new TypeError(`No value is at ${index}`);
+    return event;
+  }
+
   private place(offset: number, within: Place, key?: string | number): Place {
     return new TextPlace(this.lines, offset, within, key);
   }
 
-  private target(alias: Alias): YamlNode {
-    const target = this.targets.get(alias) ?? this.anchors.get(alias.source);
-    const offset = alias.range?.[0] ?? 0;
-    if (!target) throw new Unreadable(offset, `No value before this one has the anchor &${alias.source}.`);
-    if (this.open.has(target))
-      throw new Unreadable(offset, `*${alias.source} stands inside of what it repeats. It would have no end.`);
-    this.targets.set(alias, target);
+  /** Undefined for what is left out. */
+  private startOf(event: ScalarEvent | Collection | Alias): number | undefined {
+    if (event.type === EVENT_ALIAS) return event.anchorStart - 1;
+    if (event.type !== EVENT_SCALAR) return event.start;
+    return event.valueStart < 0 ? undefined : startOfScalar(event, this.text);
+  }
+
+  private rawOf(event: ScalarEvent): string {
+    if (event.valueStart < 0) return "";
+    return this.text.slice(startOfScalar(event, this.text), event.valueEnd + (isQuoted(event) ? 1 : 0));
+  }
+
+  private valueOf(event: ScalarEvent): string | number | boolean | null {
+    const text = event.valueStart < 0 ? "" : getScalarValue(this.text, event);
+    if (event.tagStart < 0) return event.style === SCALAR_STYLE_PLAIN ? plainValue(text) : text;
+    const tag = this.tagOf(event);
+    return tag === "!" || tag.endsWith("str") ? text : plainValue(text);
+  }
+
+  private anchorOf(event: ScalarEvent | Collection | Alias): string {
+    return this.text.slice(event.anchorStart, event.anchorEnd);
+  }
+
+  private tagOf(event: ScalarEvent | Collection): string {
+    return this.text.slice(event.tagStart, event.tagEnd);
+  }
+
+  private target(index: number, alias: Alias): number {
+    const name = this.anchorOf(alias);
+    const target = this.targets.get(index) ?? this.anchors.get(name);
+    const offset = alias.anchorStart - 1;
+    if (target === undefined) throw new Unreadable(offset, `No value before this one has the anchor &${name}.`);
+    if (this.open.has(target)) throw new Unreadable(offset, `*${name} stands inside of what it repeats. It would have no end.`);
+    this.targets.set(index, target);
     return target;
   }
 
-  private checkTag(tag: string | undefined, at: Place): void {
-    if (tag === undefined || tag === "!" || /^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/.test(tag)) return;
-    const written = tag.replace("tag:yaml.org,2002:", "!!").slice(0, 60);
-    this.problems.add(at, `The tag ${written} is not known here. Take it away, and write the value plainly.`);
+  private checkTag(event: ScalarEvent | Collection, at: Place): void {
+    if (event.tagStart < 0) return;
+    const tag = this.tagOf(event);
+    if (/^(?:!|(?:!!|!<tag:yaml\.org,2002:)(?:str|int|float|bool|null|map|seq)>?)$/.test(tag)) return;
+    this.problems.add(at, `The tag ${tag.slice(0, 60)} is not known here. Take it away, and write the value plainly.`);
   }
 }
 
-type YamlNode = Alias | Scalar | YAMLMap | YAMLSeq | null;
+const PLAIN_TAGS = [nullCoreTag, boolCoreTag, intCoreTag, floatCoreTag];
+/** All other texts are texts: most of a definition. */
+const PLAIN_BEGINNINGS = new Set(PLAIN_TAGS.flatMap(({ implicitFirstChars }) => implicitFirstChars ?? []));
 
-/** The library types what a parsed list or map holds as unknown. */
-function nodeOf(item: unknown): YamlNode {
-  return isAlias(item) || isScalar(item) || isMap(item) || isSeq(item) ? item : null;
+/** A number, of which the library makes a text where it has too many digits to be one here. */
+const TOO_LARGE = /^[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$/;
+
+function plainValue(text: string): string | number | boolean | null {
+  if (!PLAIN_BEGINNINGS.has(text.charAt(0))) return text;
+  for (const tag of PLAIN_TAGS) {
+    const value = tag.resolve(text, false, tag.tagName);
+    if (value !== NOT_RESOLVED) return value;
+  }
+  return TOO_LARGE.test(text) ? Number(text) : text;
 }
+
+function isQuoted({ style }: ScalarEvent): boolean {
+  return style === SCALAR_STYLE_SINGLE_QUOTED || style === SCALAR_STYLE_DOUBLE_QUOTED;
+}
+
+/** With its quotes, or the mark (`|`, `>`) in the line before a block. */
+function startOfScalar(event: ScalarEvent, text: string): number {
+  if (event.style === SCALAR_STYLE_PLAIN) return event.valueStart;
+  if (isQuoted(event)) return event.valueStart - 1;
+  const end = text.lastIndexOf("\n", event.valueStart - 1);
+  const start = text.lastIndexOf("\n", end - 1) + 1;
+  return start + Math.max(text.slice(start, end).search(BLOCK_MARK), 0);
+}
+
+const BLOCK_MARK = /[|>][-+0-9]*(?:[ \t]+#.*|[ \t]*)\r?$/;
