@@ -1,19 +1,34 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from "@temporalio/client";
+import {
+  ApplicationFailure,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from "@temporalio/client";
 import { ConflictError, InvalidError } from "../contract/errors.js";
 import type { Json } from "../contract/json.js";
-import { type AnswerMessage, UPDATE } from "../contract/messages.js";
+import type { Answered, AnswerMessage, DelegateMessage, UPDATE } from "../contract/messages.js";
 import { isStepFinished, type Step } from "../contract/step.js";
-import type { AskedApproval } from "../db/approvals.js";
+import { type AskedApproval, isApprovalRecord } from "../db/approvals.js";
 import { getStep } from "../db/steps.js";
 import { checkBySchema } from "../definition/fit-schema.js";
 import type { ApiContext } from "./context.js";
+import { Lanes } from "./lanes.js";
 import { HttpError } from "./problem.js";
 import { isMessageLimit, temporalDeadline } from "./temporal-away.js";
 
 /** Milliseconds that the answer may take to show in the step's row, once it is decided. */
 const SHOWN_WITHIN = 5_000;
 const SHOWN_POLL = 20;
+
+/** Temporal takes ten requests of one run at a time, and refuses the others. */
+const lanes = new Lanes(8);
+
+/** What a run is asked, by the name of the update. */
+interface Messages {
+  [UPDATE.answer]: AnswerMessage;
+  [UPDATE.delegate]: DelegateMessage;
+}
 
 /**
  * The fields of an answer, as the approval's schema has them: with its defaults.
@@ -31,21 +46,26 @@ export function checkFields({ key, fields }: AskedApproval, given: Json | undefi
 }
 
 /**
- * Have the run decide whether this answer is the first. Asked again with the same id it decides the same.
+ * Have the run decide whether this answer counts, or whether it can be handed over. Asked again with the same id it decides the same.
  *
- * @returns the row id of the step that was answered.
- * @throws {ConflictError} `answered`; `finished` when the run has ended.
- * @throws {HttpError} 503 `worker_unavailable` when nobody runs the run just now.
+ * @throws {ConflictError} `answered`; `not_delegated`; `finished` when the run has ended.
+ * @throws {HttpError} 403 `not_approver` when others are asked; 503 `worker_unavailable` when nobody runs the run just now.
  */
-export async function askToAnswer(context: ApiContext, runId: string, message: AnswerMessage): Promise<string> {
+export async function askRun<Name extends keyof Messages>(
+  context: ApiContext,
+  runId: string,
+  update: Name,
+  message: Messages[Name],
+): Promise<Answered> {
   const { temporal } = context;
+  const handle = temporal.workflow.getHandle(runId);
+  const latest = temporalDeadline();
   try {
-    const { step_id } = await temporal.withDeadline(temporalDeadline(), () =>
-      temporal.workflow
-        .getHandle(runId)
-        .executeUpdate<{ step_id: string }, [AnswerMessage]>(UPDATE.answer, { args: [message], updateId: message.id }),
-    );
-    return step_id;
+    return await lanes.run(runId, () => {
+      if (Date.now() > latest) throw notTaken();
+      const options = { args: [message] satisfies [Messages[Name]], updateId: message.id };
+      return temporal.withDeadline(temporalDeadline(), () => handle.executeUpdate<Answered, [Messages[Name]]>(update, options));
+    });
   } catch (error) {
     throw await refusalOf(context, error, message.step_id);
   }
@@ -53,14 +73,22 @@ export async function askToAnswer(context: ApiContext, runId: string, message: A
 
 async function refusalOf({ db }: ApiContext, error: unknown, stepId: string): Promise<unknown> {
   if (error instanceof WorkflowNotFoundError) return new ConflictError("The run has ended: it takes no answer.", "finished");
-  if (error instanceof WorkflowUpdateFailedError) return new ConflictError(whyNot(await getStep(db, stepId)), "answered");
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-    const message = "No worker has taken the answer yet; one that starts soon may still take it. Look before you answer again.";
-    return new HttpError(503, "worker_unavailable", message);
+  if (error instanceof WorkflowUpdateFailedError) {
+    const { type, message } = error.cause instanceof ApplicationFailure ? error.cause : {};
+    if (type === "not_approver") return new HttpError(403, type, message ?? "");
+    if (type === "not_delegated") return new ConflictError(message ?? "", type);
+    if (type === "has_answered") return new ConflictError(message ?? "", "answered");
+    return new ConflictError(whyNot(await getStep(db, stepId)), "answered");
   }
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return notTaken();
   if (isMessageLimit(error))
     return new HttpError(429, "too_many_signals", "This run cannot be told more before it is continued.");
   return error;
+}
+
+function notTaken(): HttpError {
+  const message = "No worker has taken the answer yet; one that starts soon may still take it. Look before you answer again.";
+  return new HttpError(503, "worker_unavailable", message);
 }
 
 function whyNot({ kind, step_id, status, output, error }: Step): string {
@@ -75,16 +103,22 @@ function whyNot({ kind, step_id, status, output, error }: Step): string {
   return `The approval ${step_id} does not wait for an answer: it is ${status}.`;
 }
 
-/** The step, once it shows its answer; or as it is when that takes over 5 s. */
-export async function answeredStep({ db }: ApiContext, stepId: string, request?: string): Promise<Step> {
+/** The step, once it shows what was said; or as it is when that takes over 5 s. */
+export async function answeredStep(
+  { db }: ApiContext,
+  { step_id, id, decided }: Answered,
+  request?: string,
+): Promise<{ step: Step; isShown: boolean }> {
   for (const end = Date.now() + SHOWN_WITHIN; ; ) {
-    const step = await getStep(db, stepId);
-    if (showsAnswer(step, request) || Date.now() >= end) return step;
+    const isKept = await isApprovalRecord(db, id);
+    const step = await getStep(db, step_id);
+    const isShown = isKept && (!decided || showsAnswer(step, request));
+    if (isShown || Date.now() >= end) return { step, isShown };
     await delay(SHOWN_POLL);
   }
 }
 
-/** An approval ends with its answer; a step that may ask several times goes on, and may ask the next. */
-export function showsAnswer({ status, waiting_for }: Step, request: string | undefined): boolean {
+/** An approval ends with the answer that decides it; a step that may ask several times goes on, and may ask the next. */
+function showsAnswer({ status, waiting_for }: Step, request: string | undefined): boolean {
   return isStepFinished(status) || (request !== undefined && waiting_for?.request !== request);
 }

@@ -7,6 +7,7 @@ import { checkHost, checkOrigin } from "./hosts.js";
 import { openapi } from "./openapi.js";
 import { HttpError, problemHandler } from "./problem.js";
 import { type Route, routerOf } from "./route.js";
+import { approvalRoutes } from "./routes/approvals.js";
 import { artifactRoutes } from "./routes/artifacts.js";
 import { commentRoutes } from "./routes/comments.js";
 import { inlineRoutes, validateRoutes } from "./routes/definitions.js";
@@ -21,6 +22,7 @@ import { secretRoutes } from "./routes/secrets.js";
 import { statsRoutes } from "./routes/stats.js";
 import { stepRoutes } from "./routes/steps.js";
 import { uploadRoutes } from "./routes/uploads.js";
+import { userRoutes } from "./routes/users.js";
 import { waitingRoutes } from "./routes/waiting.js";
 import { workflowChangeRoutes } from "./routes/workflow-changes.js";
 import { workflowGraphRoutes } from "./routes/workflow-graph.js";
@@ -38,7 +40,16 @@ export interface Group {
 
 /** The whole HTTP surface, one line a group. */
 export function surface(context: ApiContext): Group[] {
-  const run = [runRoutes, runControlRoutes, runPartRoutes, commentRoutes, uploadRoutes, runEventRoutes, waitingRoutes];
+  const run = [
+    runRoutes,
+    runControlRoutes,
+    runPartRoutes,
+    commentRoutes,
+    uploadRoutes,
+    runEventRoutes,
+    approvalRoutes,
+    waitingRoutes,
+  ];
   const workflow = [
     validateRoutes,
     workflowRoutes,
@@ -59,6 +70,7 @@ export function surface(context: ApiContext): Group[] {
     { at: ["/api/steps", "/api/workflow-steps"], routes: stepRoutes(context) },
     { at: ["/api/artifacts"], routes: artifactRoutes(context) },
     { at: ["/api/events"], routes: eventRoutes(context) },
+    { at: ["/api/users"], routes: userRoutes(context) },
     { at: ["/api/stats"], routes: statsRoutes(context) },
   ];
 }

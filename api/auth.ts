@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { Request, RequestHandler } from "express";
 import { findUserByToken, localUser, type User } from "../db/tokens.js";
+import { hasToken } from "../db/users.js";
 import type { ApiContext } from "./context.js";
 import { HttpError } from "./problem.js";
 import { sha256 } from "./sha256.js";
@@ -33,7 +34,9 @@ async function whoAsks({ db, config, token, logins }: ApiContext, req: Request):
     return findUserByToken(db, sha256(given));
   }
   const session = cookie(req.headers.cookie, SESSION_COOKIE);
-  return session !== null && logins.isSession(session) ? localUser : null;
+  const user = session === null ? null : logins.userOf(session);
+  if (user === null || user === localUser.id) return user === null ? null : localUser;
+  return (await hasToken(db, user)) ? { id: user } : null;
 }
 
 /** Compares hashes, so that neither the time taken nor the length tells anything. */

@@ -7,6 +7,7 @@ import { packageRoot } from "../package-root.js";
 import { addApprove, addReject } from "./commands/approve.js";
 import { addCancel } from "./commands/cancel.js";
 import { addCheckpoints } from "./commands/checkpoints.js";
+import { addApprovals, addDelegate } from "./commands/delegate.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addFork, addRetry } from "./commands/fork.js";
 import { addInit } from "./commands/init.js";
@@ -22,6 +23,7 @@ import { addSecrets } from "./commands/secrets.js";
 import { addSendEvent } from "./commands/send-event.js";
 import { addDev, addStart } from "./commands/start.js";
 import { addStatus } from "./commands/status.js";
+import { addUsers } from "./commands/users.js";
 import { addValidate } from "./commands/validate.js";
 import { addWatch } from "./commands/watch.js";
 import { addWorkflow } from "./commands/workflow.js";
@@ -43,13 +45,15 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
       addFork,
       addApprove,
       addReject,
+      addDelegate,
+      addApprovals,
       addSendEvent,
       addCheckpoints,
       addOpen,
     ],
   ],
   ["Workflows:", [addInit, addValidate, addWorkflow]],
-  ["Projects:", [addProjects, addSecrets]],
+  ["Projects:", [addProjects, addSecrets, addUsers]],
   ["This machine:", [addStart, addDev, addDoctor, addRebuild]],
 ];
 

@@ -1,5 +1,6 @@
 import type { Run } from "../contract/run.js";
 import type { Step } from "../contract/step.js";
+import type { WaitingFor } from "../contract/waiting-for.js";
 import type { WholeRun } from "../contract/whole-run.js";
 import { paint, print, type Style, say, statusStyle, withoutControls } from "./output.js";
 import { printTable } from "./table.js";
@@ -60,7 +61,7 @@ function details(run: WholeRun): [string, string | null, Style?][] {
     ["Ended", run.completed_at === null ? null : `${run.completed_at} (${ago(run.completed_at)})`],
     ["Took", run.duration_ms === null ? null : duration(run.duration_ms)],
     ["Phase", run.current_phase],
-    ["Waits for", waiting === null ? null : `${withoutControls(waiting.message)}${until}`, "yellow"],
+    ["Waits for", waiting === null ? null : `${withoutControls(waiting.message)}${until}${peopleOf(waiting)}`, "yellow"],
     ["Input", short(run.input)],
     ["Output", run.output === null ? null : short(run.output)],
     ["Branch", run.branch_name],
@@ -70,6 +71,12 @@ function details(run: WholeRun): [string, string | null, Style?][] {
     ["By", run.triggered_by === null ? null : withoutControls(run.triggered_by)],
     ["Temporal", run.temporal.url],
   ];
+}
+
+/** Of an approval: who may answer it, and how far it is. */
+function peopleOf({ approvers, required, answers = [] }: WaitingFor): string {
+  const by = approvers ? `, of ${approvers.join(", ")}` : "";
+  return required === undefined ? by : `${by}, ${answers.filter(({ approved }) => approved).length} of ${required} so far`;
 }
 
 function short(value: unknown): string {

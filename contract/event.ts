@@ -19,6 +19,8 @@ export const EventType = z.enum([
   "workflow.checkpoint.created",
   "workflow.approval.requested",
   "workflow.approval.answered",
+  "workflow.approval.delegated",
+  "workflow.approval.reminded",
 ]);
 export type EventType = z.infer<typeof EventType>;
 

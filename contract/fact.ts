@@ -1,4 +1,5 @@
 import type { AgentSessionRow, ToolCallRow } from "./agent-session.js";
+import type { GivenAnswer } from "./approval.js";
 import type { ArtifactRow } from "./artifact.js";
 import type { CommentType } from "./comment.js";
 import type { Json, JsonObject } from "./json.js";
@@ -41,6 +42,11 @@ export interface CommentRow {
   created_by: string | null;
 }
 
+/** Of the row that keeps what was said to an approval. */
+interface AnswerId {
+  answer_id: string;
+}
+
 export type FactBody =
   /** Told by the API when Temporal has accepted the start, and again as the run's first fact. */
   | { type: "run.created"; run: RunHeader }
@@ -62,10 +68,22 @@ export type FactBody =
   /** What it waited for is there: it goes on with what it did before. */
   | { type: "step.resumed"; step_id: string }
   /**
-   * `by` null: the deadline has answered. Of an approval the step's end follows, with the whole answer as its output; of an agent's
-   * step, which names the request, a line of its log says the rest.
+   * Somebody has answered; `by` null: the deadline has. `decided`: nobody is asked any more. Of an approval the step's end follows then, with the whole
+   * answer as its output. `waiting_for`: else, what is waited for now.
    */
-  | { type: "approval.answered"; step_id: string; approved: boolean; by: string | null; request?: string }
+  | ({ type: "approval.answered"; step_id: string; request?: string } & AnswerId &
+      Pick<GivenAnswer, "approved" | "by" | "comment" | "fields"> &
+      ({ decided: true } | { decided: false; waiting_for: WaitingFor }))
+  | ({
+      type: "approval.delegated";
+      step_id: string;
+      by: string;
+      to: string;
+      comment?: string;
+      waiting_for: WaitingFor;
+    } & AnswerId)
+  /** Counted from 1. */
+  | { type: "approval.reminded"; step_id: string; reminder: number }
   /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died. */
   | {
       type: "step.attempt";

@@ -18,6 +18,7 @@ export const SIGNAL = {
 /** Names of our updates: requests that the run itself decides about. Reserved as well. */
 export const UPDATE = {
   answer: "longhaul.answer",
+  delegate: "longhaul.delegate",
 } as const;
 
 /** A request of a person, with the id and time the API chose for it. */
@@ -54,6 +55,25 @@ export interface AnswerMessage extends Omit<Request, "reason" | "mode"> {
   approved: boolean;
   comment?: string | undefined;
   fields?: Json | undefined;
+}
+
+/** What became of an answer, or of handing one over. */
+export interface Answered {
+  step_id: string;
+  /** Of the row that keeps it: `ApprovalRecord.id`. */
+  id: string;
+  /** With it the matter was settled. */
+  decided: boolean;
+}
+
+/** Somebody hands their answer to an approval to somebody else. */
+export interface DelegateMessage extends Omit<Request, "reason" | "mode" | "by"> {
+  by: string;
+  /** Row id of the step that asks. */
+  step_id: string;
+  /** The other's id. */
+  to: string;
+  comment?: string | undefined;
 }
 
 /** Something that has happened outside, for the run to take when it waits for it. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type AgentName, isAgentName } from "./agent-provider.js";
+import { LEAST_REMIND_MS, Quorum } from "./approval.js";
 import { Budget } from "./budget.js";
 import { Json, JsonObject } from "./json.js";
 import { LEAST_MEMBERS, MOST_MEMBERS, PANEL_STRATEGIES } from "./panel.js";
@@ -97,6 +98,13 @@ export const PlanPanel = z.strictObject({
 });
 export type PlanPanel = z.infer<typeof PlanPanel>;
 
+/** Times that one approval can send work back. */
+export const MOST_REWORKS = 20;
+
+/** After a rejection the agent of the step with this key is told the reason, in its session; then it is asked again, `times` at most. The last rejection fails the step. */
+export const Rework = z.strictObject({ rework: z.string(), times: z.int().min(1).max(MOST_REWORKS) });
+export type Rework = z.infer<typeof Rework>;
+
 /** What a step does. Times are in milliseconds. */
 export const PlanWork = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -154,6 +162,11 @@ export const PlanWork = z.discriminatedUnion("kind", [
     deadline_ms: z.int().min(1).optional(),
     /** The answer when nobody has answered by then. Left out: the step fails. */
     default: z.enum(["approve", "reject"]).optional(),
+    /** Who may answer, and how many of them decide it. */
+    ...Quorum.shape,
+    remind_every_ms: z.int().min(LEAST_REMIND_MS).optional(),
+    /** Left out: a rejection fails the step. `continue`: it is an answer. */
+    on_reject: z.union([z.literal("continue"), Rework]).optional(),
   }),
   z.strictObject({ kind: z.literal("sleep"), duration: Value }),
   z.strictObject({ kind: z.literal("wait"), event: Value, deadline_ms: z.int().min(1).optional() }),

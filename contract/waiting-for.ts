@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { GivenAnswer } from "./approval.js";
 import { Json } from "./json.js";
 import { AskedPermit } from "./permit.js";
 import { Time } from "./time.js";
@@ -19,5 +20,11 @@ export const WaitingFor = z.object({
   request: z.string().optional(),
   /** Of an approval that an agent asks for: what it wants to do. */
   permission: AskedPermit.optional(),
+  /** Of an approval: ids of those who may answer now. Absent: anybody may. */
+  approvers: z.array(z.string()).optional(),
+  /** Of an approval that several people must approve: how many. */
+  required: z.int().optional(),
+  /** Of such an approval: what was said so far. */
+  answers: z.array(GivenAnswer).optional(),
 });
 export type WaitingFor = z.infer<typeof WaitingFor>;

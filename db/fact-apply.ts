@@ -1,3 +1,4 @@
+import { keepAnswer, keepDelegation } from "./fact-approval.js";
 import {
   addArtifact,
   addComment,
@@ -9,7 +10,7 @@ import {
 } from "./fact-record.js";
 import { type RunRows, type Told, touch } from "./fact-rows.js";
 import { finish, setGit, setStatus, speaksForRun } from "./fact-run.js";
-import { answerStep, failAttempt, finishStep, resumeStep, startStep, waitInStep } from "./fact-step.js";
+import { failAttempt, finishStep, resumeStep, startStep, waitInStep } from "./fact-step.js";
 
 /**
  * Let a fact change the rows. Pure: nothing but `rows` is read or changed.
@@ -51,7 +52,12 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
       resumeStep(rows, fact);
       break;
     case "approval.answered":
-      answerStep(rows, fact);
+      keepAnswer(rows, fact);
+      break;
+    case "approval.delegated":
+      keepDelegation(rows, fact);
+      break;
+    case "approval.reminded":
       break;
     case "step.attempt":
       failAttempt(rows, fact);

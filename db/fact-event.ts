@@ -29,9 +29,13 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
       if (fact.waiting_for.kind !== "approval") return null;
       return event("workflow.approval.requested", { step_id: fact.step_id, ...requestOf(fact.waiting_for) });
     case "approval.answered": {
-      const { step_id, approved, by } = fact;
-      return event("workflow.approval.answered", { step_id, approved, by, ...requestOf(fact) });
+      const { step_id, approved, by, decided } = fact;
+      return event("workflow.approval.answered", { step_id, approved, by, decided, ...requestOf(fact) });
     }
+    case "approval.delegated":
+      return event("workflow.approval.delegated", { step_id: fact.step_id, by: fact.by, to: fact.to });
+    case "approval.reminded":
+      return event("workflow.approval.reminded", { step_id: fact.step_id, reminder: fact.reminder });
     case "step.attempt":
       if (fact.retry_at === null) return null;
       return event("workflow.step.retrying", { step_id: fact.step_id, attempt: fact.attempt, error: { ...fact.error } });

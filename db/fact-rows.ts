@@ -7,6 +7,7 @@ export type StepRow = typeof schema.steps.$inferSelect;
 export type AttemptRow = typeof schema.stepAttempts.$inferSelect;
 export type SessionRow = typeof schema.agentSessions.$inferSelect;
 export type ToolCallRow = typeof schema.toolCalls.$inferSelect;
+export type ApprovalAnswerRow = typeof schema.approvalAnswers.$inferSelect;
 export type CommentRow = typeof schema.comments.$inferSelect;
 export type ArtifactRow = typeof schema.artifacts.$inferSelect;
 export type CheckpointRow = typeof schema.checkpoints.$inferSelect;
@@ -32,6 +33,7 @@ export interface RunRows {
   attempts: Map<string, AttemptRow>;
   sessions: Map<string, SessionRow>;
   toolCalls: Map<string, ToolCallRow>;
+  answers: Map<string, ApprovalAnswerRow>;
   comments: Map<string, CommentRow>;
   artifacts: Map<string, ArtifactRow>;
   checkpoints: Map<string, CheckpointRow>;
@@ -50,6 +52,7 @@ export function rowsOf(run: RunRow): RunRows {
     attempts: new Map(),
     sessions: new Map(),
     toolCalls: new Map(),
+    answers: new Map(),
     comments: new Map(),
     artifacts: new Map(),
     checkpoints: new Map(),

@@ -1,6 +1,7 @@
 import { isFinished } from "../contract/run.js";
 import { isStepFinished } from "../contract/step.js";
 import { attemptKey, type RunRows, type StepRow, type Told, touch } from "./fact-rows.js";
+import { speaksForRun } from "./fact-run.js";
 import { stepLogPath } from "./run-folder.js";
 
 export function startStep(rows: RunRows, fact: Told<"step.started">): void {
@@ -47,12 +48,16 @@ export function resumeStep(rows: RunRows, fact: Told<"step.resumed">): void {
   touch(rows, row, new Date(fact.at));
 }
 
-/** Nobody is asked any more. An approval that ends with it keeps its status until it does. */
-export function answerStep(rows: RunRows, fact: Told<"approval.answered">): void {
+/** What a step that waits waits for now: of a run that waits for the same, too. Null: nobody is asked any more; a step that ends with that keeps its status until it does. */
+export function changeWait(rows: RunRows, fact: Told<"approval.answered"> | Told<"approval.delegated">): void {
   const row = rows.steps.get(fact.step_id);
   if (!row || !moves(rows, row, fact)) return;
-  row.waitingFor = null;
+  row.waitingFor = "waiting_for" in fact ? fact.waiting_for : null;
   touch(rows, row, new Date(fact.at));
+  const { run } = rows;
+  if (row.waitingFor === null || run.waitingFor?.step_id !== row.id || !speaksForRun(run, fact)) return;
+  run.waitingFor = row.waitingFor;
+  touch(rows, run, new Date(fact.at));
 }
 
 export function failAttempt(rows: RunRows, fact: Told<"step.attempt">): void {

@@ -1,6 +1,7 @@
 /** The tables of schema `mirror`, for drizzle-kit, which generates a migration for what a file exports. */
 export {
   agentSessions,
+  approvalAnswers,
   artifacts,
   checkpoints,
   comments,

@@ -10,6 +10,7 @@ import { closeOpen, eventsOf, tellFacts } from "./projection-tell.js";
 import { appendEvents, writeRows } from "./projection-write.js";
 import {
   agentSessions,
+  approvalAnswers,
   artifacts,
   checkpoints,
   comments,
@@ -138,6 +139,7 @@ function markDifferent(right: RunRows, there: RunRows): void {
     [right.attempts, there.attempts],
     [right.sessions, there.sessions],
     [right.toolCalls, there.toolCalls],
+    [right.answers, there.answers],
     [right.comments, there.comments],
     [right.artifacts, there.artifacts],
     [right.checkpoints, there.checkpoints],
@@ -166,6 +168,7 @@ async function deleteStale(tx: Connection, there: RunRows, right: RunRows): Prom
   }
   const tables = [
     [toolCalls, stale(there.toolCalls, right.toolCalls)],
+    [approvalAnswers, stale(there.answers, right.answers)],
     [artifacts, stale(there.artifacts, right.artifacts)],
     [comments, stale(there.comments, right.comments)],
     [agentSessions, stale(there.sessions, right.sessions)],

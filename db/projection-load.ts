@@ -7,6 +7,7 @@ import { newRun } from "./fact-run.js";
 import { LOCAL_USER } from "./migrate.js";
 import {
   agentSessions,
+  approvalAnswers,
   artifacts,
   checkpoints,
   comments,
@@ -157,6 +158,8 @@ export async function loadAllRows(tx: Connection, run: RunRow): Promise<RunRows>
   }
   for (const row of await tx.select().from(agentSessions).where(eq(agentSessions.runId, run.id))) rows.sessions.set(row.id, row);
   for (const row of await tx.select().from(toolCalls).where(eq(toolCalls.runId, run.id))) rows.toolCalls.set(row.id, row);
+  for (const row of await tx.select().from(approvalAnswers).where(eq(approvalAnswers.runId, run.id)))
+    rows.answers.set(row.id, row);
   for (const row of await tx.select().from(comments).where(eq(comments.runId, run.id))) rows.comments.set(row.id, row);
   for (const row of await tx.select().from(artifacts).where(eq(artifacts.runId, run.id))) rows.artifacts.set(row.id, row);
   for (const row of await tx.select().from(checkpoints).where(eq(checkpoints.runId, run.id))) rows.checkpoints.set(row.id, row);
@@ -191,6 +194,7 @@ export function namedIn(facts: readonly Told[]): Named {
         break;
       case "step.waiting":
       case "approval.answered":
+      case "approval.delegated":
       case "step.resumed":
       case "step.attempt":
       case "step.finished":

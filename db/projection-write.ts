@@ -3,7 +3,18 @@ import type { PgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Connection } from "./database.js";
 import type { RunRows } from "./fact-rows.js";
 import { insertLogChunks } from "./log-chunks.js";
-import { agentSessions, artifacts, audit, checkpoints, comments, runs, stepAttempts, steps, toolCalls } from "./schema.js";
+import {
+  agentSessions,
+  approvalAnswers,
+  artifacts,
+  audit,
+  checkpoints,
+  comments,
+  runs,
+  stepAttempts,
+  steps,
+  toolCalls,
+} from "./schema.js";
 
 /**
  * Write every changed row of these runs, in one statement: foreign keys between its rows are checked at its end. The runs'
@@ -32,6 +43,11 @@ export async function writeRows(tx: Connection, all: readonly RunRows[]): Promis
       toolCalls,
       [toolCalls.id],
       changed(({ toolCalls }) => toolCalls),
+    ),
+    ...upsert(
+      approvalAnswers,
+      [approvalAnswers.id],
+      changed(({ answers }) => answers),
     ),
     ...upsert(
       comments,

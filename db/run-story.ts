@@ -45,6 +45,12 @@ export function entryOf({ type, at, data }: StoryEvent, nameOf: (stepId: string)
       return entry(`Artifact ${data.artifact_id}.`);
     case "workflow.approval.requested":
       return entry(`${step} waits for an answer.`);
+    case "workflow.approval.answered":
+      return entry(`${step} was ${data.approved ? "approved" : "rejected"} by ${data.by ?? "its deadline"}.`);
+    case "workflow.approval.delegated":
+      return entry(`${step}: ${data.by} handed the answer to ${data.to}.`);
+    case "workflow.approval.reminded":
+      return entry(`${step} still waits for an answer: reminder ${data.reminder}.`);
     default:
       return entry(`${type}.`);
   }

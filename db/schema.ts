@@ -345,6 +345,30 @@ export const stepAttempts = mirror.table(
   (t) => [primaryKey({ columns: [t.stepId, t.number] })],
 );
 
+/** What was said to approvals, and to what agents ask. */
+export const approvalAnswers = mirror.table(
+  "approval_answers",
+  {
+    id: text("id").primaryKey(),
+    runId: text("run_id")
+      .notNull()
+      .references(() => runs.id, { onDelete: "cascade" }),
+    stepId: text("step_id")
+      .notNull()
+      .references(() => steps.id, { onDelete: "cascade" }),
+    request: text("request"),
+    answer: text("answer").$type<"approve" | "reject" | "delegate">().notNull(),
+    /** No foreign key: an answer stays whosever it was. */
+    by: text("by"),
+    delegate: text("delegate"),
+    comment: text("comment"),
+    fields: jsonb("fields").$type<Json>(),
+    decided: boolean("decided").notNull(),
+    at: moment("at").notNull(),
+  },
+  (t) => [index("approval_answers_run").on(t.runId, t.at), index("approval_answers_step").on(t.stepId)],
+);
+
 export const agentSessions = mirror.table(
   "agent_sessions",
   {

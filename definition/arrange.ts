@@ -1,4 +1,5 @@
 import type { Plan, PlanStep } from "../contract/plan.js";
+import { reportReworks } from "./approval.js";
 import { cyclesOf, cycleText, graphOf } from "./graph.js";
 import { didYouMean } from "./nearest.js";
 import type { Place } from "./node.js";
@@ -16,7 +17,7 @@ export interface Drafts {
 
 /**
  * The steps in an order in which each comes after those it needs, else in the author's; those done at the end as they stand. Reports
- * keys that are there twice, needs that are no steps, and cycles.
+ * keys that are there twice, needs that are no steps, cycles, and approvals that send work back to where it cannot go.
  */
 export function arranged(drafts: Drafts, problems: Problems): Pick<Plan, "steps" | "on_failure" | "finally"> {
   const first = new Map<string, Place>();
@@ -24,6 +25,7 @@ export function arranged(drafts: Drafts, problems: Problems): Pick<Plan, "steps"
   const failure = withoutDoubles(drafts.failure, first, problems).flatMap(withOtherwise);
   const always = withoutDoubles(drafts.always, first, problems).flatMap(withOtherwise);
   reportUnknownNeeds(steps, problems);
+  reportReworks(steps, [...drafts.failure, ...drafts.always], problems);
   return {
     steps: inOrder(steps, problems),
     ...(failure.length > 0 && { on_failure: failure }),

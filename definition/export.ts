@@ -160,9 +160,13 @@ function workOf(work: PlanWork, writing: Writing): JsonObject {
     case "activity":
       return { type: "activity", activity: work.activity, params: jsonOf(work.params, writing) };
     case "approval": {
-      const { message, fields, deadline_ms, default: answer } = work;
+      const { message, fields, deadline_ms, default: answer, approvers, required, rejections, remind_every_ms, on_reject } = work;
       const deadline = deadline_ms === undefined ? undefined : milliseconds(deadline_ms);
-      return { type: "approval", ...defined({ message: write(message), fields, deadline, default: answer }) };
+      const people = { approvers, required, rejections, remind_every: remind_every_ms };
+      return {
+        type: "approval",
+        ...defined({ message: write(message), fields, deadline, default: answer, ...people, on_reject }),
+      };
     }
     case "sleep":
       return { type: "sleep", duration: jsonOf(work.duration, writing) };

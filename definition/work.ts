@@ -1,13 +1,13 @@
 import { type AgentName, unsupportedBy } from "../contract/agent-provider.js";
 import { LONGEST_MS } from "../contract/duration.js";
 import { type Chosen, Permission, type PlanWork, type Value } from "../contract/plan.js";
+import { approvalWork } from "./approval.js";
 import { askOf } from "./ask.js";
 import { budgetOf } from "./budget.js";
 import { commandOf } from "./command-field.js";
 import { defined } from "./defined.js";
 import { durationMs } from "./duration.js";
 import type { Fields, TextRule } from "./fields.js";
-import { schemaOf } from "./json-schema.js";
 import { DEFAULT_PROVIDER, isProvider, providerOf } from "./providers.js";
 import { secretsOf } from "./secrets.js";
 import { URL_SAFE_NAME } from "./url-safe.js";
@@ -152,18 +152,6 @@ const FUNCTION_NAME: TextRule = {
 export function activityWork(fields: Fields): PlanWork & { kind: "activity" } {
   const activity = fields.text(fields.need("activity"), FUNCTION_NAME) ?? "";
   return { kind: "activity", activity, params: fields.anyValue("params") ?? { literal: {} } };
-}
-
-export function approvalWork(fields: Fields): PlanWork & { kind: "approval" } {
-  return {
-    kind: "approval",
-    message: fields.template(fields.need("message")) ?? NOTHING,
-    ...defined({
-      fields: schemaOf(fields, "fields"),
-      deadline_ms: fields.duration("deadline", { min: 1, leastNumber: 1000 }),
-      default: fields.oneOf("default", ["approve", "reject"]),
-    }),
-  };
 }
 
 export function sleepWork(fields: Fields): PlanWork & { kind: "sleep" } {

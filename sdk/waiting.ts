@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { ApprovalAnswer } from "../contract/approval.js";
 import type { StepOptions } from "./context.js";
 
-/** What is asked of a person, and how long. */
+/** What is asked of people, of whom, and how long. */
 export interface ApproveOptions<Fields extends z.ZodType = z.ZodType>
   extends Pick<StepOptions, "name" | "phase" | "retry" | "if"> {
   /** What the person is to decide. */
@@ -13,9 +13,17 @@ export interface ApproveOptions<Fields extends z.ZodType = z.ZodType>
   deadline?: number | string;
   /** The answer when nobody has answered by then. @default none: the step fails as `approval_timed_out` */
   default?: "approve" | "reject";
+  /** Ids of the users who may answer; others are refused. @default anybody */
+  approvers?: string[];
+  /** Different people who must approve. @default 1 */
+  required?: number;
+  /** Different people who must reject; fewer do when too few are left who could approve. @default 1 */
+  rejections?: number;
+  /** Milliseconds, or a text such as `"4 hours"`, a second at least: as often an event and a comment remind of it, 500 times at most. @default never */
+  remindEvery?: number | string;
 }
 
-/** An answer, with the fields that the schema asked for. */
+/** The answer that decided, with the fields that the schema asked for; `comment` is its reason. `answers` are all of them, where it takes several people. */
 export interface Approval<Fields = unknown> extends Omit<ApprovalAnswer, "fields"> {
   fields?: Fields;
 }

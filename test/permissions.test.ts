@@ -236,6 +236,34 @@ describe("what an agent may not do by itself", { timeout: 120_000 }, () => {
   });
 });
 
+/** Each with its own binary: the protocol knows no waiting, so the turn is ended, and its session loaded again. */
+describe.each(["gemini", "grok"])("what %s may not do by itself", (agent) => {
+  const isThere = process.env[`LONGHAUL_${agent.toUpperCase()}_BIN`];
+
+  test.skipIf(!isThere)(
+    "is asked of a person, and done in the same session when it was allowed after a restart of the worker",
+    async () => {
+      const run = await asking("[[shell touch made.txt]] [[say It is made.]]", { agent });
+      const asked = await run.row();
+      const permission = { input: { command: "touch made.txt" }, for_run: "this very call of Bash" };
+      expect(asked.waiting_for).toMatchObject({ kind: "approval", request: `${run.id}-1-q1`, permission });
+      expect(made(asked, "made.txt")).toBeNull();
+      expect(processesOf([run.id])).toEqual([]);
+      await stack.worker.stop();
+      stack.worker = await stack.startWorker();
+
+      expect((await answer(run, "work", { answer: "approve", reason: "fine" })).status).toBe(200);
+      const row = await run.finished();
+
+      expect(row).toMatchObject({ status: "completed", steps: [{ attempt: 1, output: { text: "It is made." } }] });
+      expect(made(row, "made.txt")).toBe("");
+      expect(row.steps[0]?.output).toMatchObject({ permissions: [{ allowed: true, by: "local", comment: "fine" }] });
+      expect(row.steps[0]?.sessions).toHaveLength(1);
+    },
+    60_000,
+  );
+});
+
 function isWaiting({ status }: RunRow): boolean {
   return status === "waiting";
 }

@@ -1,17 +1,14 @@
-import { ApplicationFailure } from "@temporalio/workflow";
-import type { ApprovalAnswer, ApprovalInput } from "../contract/approval.js";
+import { type ApprovalAnswer, type ApprovalInput, LEAST_REMIND_MS, problemOfQuorum, Quorum } from "../contract/approval.js";
 import type { Json } from "../contract/json.js";
-import type { AnswerMessage } from "../contract/messages.js";
 import type { StepOptions } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { defined } from "./call.js";
 import { conditionBy, deadlineOf, refuseInside } from "./deadline.js";
 import type { Engine, Place } from "./engine.js";
-import type { Narrator } from "./narrator.js";
 import { timed } from "./timed.js";
 
-/** What is asked of a person. */
-export interface ApprovalRequest {
+/** What is asked of people. */
+export interface ApprovalRequest extends Quorum {
   message: string;
   /** JSON schema of the answer's fields. Left out: an answer has none. */
   fields?: Json | undefined;
@@ -19,15 +16,20 @@ export interface ApprovalRequest {
   deadlineMs?: number | undefined;
   /** The answer when nobody has answered by then. Left out: the step fails. */
   default?: "approve" | "reject" | undefined;
+  /** Milliseconds after which they are reminded, again and again. Left out: never. */
+  remindEveryMs?: number | undefined;
   /** A rejection fails the step. @default false: it is an answer */
   failRejected?: boolean;
 }
 
+/** Each leaves some entries in the run's history, which has an end. */
+const MOST_REMINDERS = 500;
+
 /**
- * A step that waits until somebody approves or rejects. In a run that nobody attends it has its default at once.
+ * A step that waits until people approve or reject. In a run that nobody attends it has its default at once.
  *
  * @throws {StepFailed} `approval_rejected` when that fails the step; `approval_timed_out` when the deadline passes and there is no default, `not_interactive` when nobody attends the run
- *   and there is none; `invalid_step` inside another step.
+ *   and there is none; `invalid_step` inside another step; `invalid_input` when those who are asked can never decide it.
  */
 export async function approve(
   engine: Engine,
@@ -36,8 +38,12 @@ export async function approve(
   options: StepOptions = {},
 ): Promise<ApprovalAnswer> {
   refuseInside(engine, key, "An approval");
-  const { message, fields, deadlineMs } = request;
-  const input: ApprovalInput = { message, ...defined({ fields, deadline_ms: deadlineMs, default: request.default }) };
+  const { message, fields, deadlineMs: deadline_ms, remindEveryMs: remind_every_ms } = request;
+  const quorum = quorumOf(key, request);
+  const input: ApprovalInput = {
+    ...{ message, ...quorum },
+    ...defined({ fields, deadline_ms, default: request.default, remind_every_ms }),
+  };
   return engine.step(
     {
       kind: "approval",
@@ -50,66 +56,13 @@ export async function approve(
           step_id: step.id,
           message,
           since: new Date().toISOString(),
-          ...defined({ fields, until: deadlineOf(deadlineMs) }),
+          ...defined({ fields, until: deadlineOf(deadline_ms), approvers: quorum.approvers }),
+          ...(isOfSeveral(quorum) && { required: quorum.required ?? 1, answers: [] }),
         }),
       }),
     },
-    (place) => timed(() => answered(engine, place, request)),
+    (place) => timed(() => answered(engine, place, request, quorum)),
   );
-}
-
-/** The approvals of a run that wait for an answer. */
-export class Approvals {
-  private readonly open = new Map<string, { request: string | undefined; answer: ApprovalAnswer | null }>();
-
-  private readonly requests = new Map<string, number>();
-
-  constructor(
-    private readonly runId: string,
-    private readonly narrator: Narrator,
-  ) {}
-
-  /** Names the next of several things that a step asks. */
-  nextRequest(stepId: string): string {
-    const count = (this.requests.get(stepId) ?? 0) + 1;
-    this.requests.set(stepId, count);
-    return `${stepId}-q${count}`;
-  }
-
-  /** @param request names what is asked, of a step that may ask several times: an answer to another one is refused. */
-  begin(stepId: string, request?: string): void {
-    this.open.set(stepId, { request, answer: null });
-  }
-
-  end(stepId: string): void {
-    this.open.delete(stepId);
-  }
-
-  answerOf(stepId: string): ApprovalAnswer | null {
-    return this.open.get(stepId)?.answer ?? null;
-  }
-
-  /** @throws {ApplicationFailure} `answered` unless the step waits for an answer: who answers first decides. */
-  check({ step_id, request }: AnswerMessage): void {
-    const open = this.open.get(step_id);
-    if (open && open.answer === null && open.request === request) return;
-    const message = `The step ${step_id} of the run ${this.runId} does not wait for an answer.`;
-    throw ApplicationFailure.nonRetryable(message, "answered");
-  }
-
-  /** Take an answer that was checked. */
-  answer({ step_id, at, by, approved, comment, fields }: AnswerMessage): { step_id: string } {
-    this.settle(step_id, { approved, by, at, ...defined({ comment, fields }) });
-    return { step_id };
-  }
-
-  settle(stepId: string, answer: ApprovalAnswer): ApprovalAnswer {
-    const request = this.open.get(stepId)?.request;
-    this.open.set(stepId, { request, answer });
-    const { approved, by, at } = answer;
-    this.narrator.tell({ type: "approval.answered", step_id: stepId, approved, by, ...defined({ request }) }, at);
-    return answer;
-  }
 }
 
 /** Whether somebody may answer. */
@@ -117,19 +70,51 @@ export function isAttended({ spec }: Engine): boolean {
   return spec.interactive !== false;
 }
 
-async function answered(engine: Engine, { step }: Place, request: ApprovalRequest): Promise<ApprovalAnswer> {
+function isOfSeveral({ required = 1, rejections = 1 }: Quorum): boolean {
+  return required > 1 || rejections > 1;
+}
+
+/** Code may say anything; a definition's was looked at before. */
+function quorumOf(key: string, { approvers, required, rejections, remindEveryMs }: ApprovalRequest): Quorum {
+  const refuse = (what: string) => new StepFailed(key, "invalid_input", `"${key}" cannot be asked: ${what}`);
+  const checked = Quorum.safeParse(defined({ approvers, required, rejections }));
+  if (!checked.success)
+    throw refuse(checked.error.issues.map((issue) => `"${issue.path.join(".")}" ${issue.message}`).join("; "));
+  const problem = problemOfQuorum(checked.data);
+  if (problem !== null) throw refuse(problem);
+  if (remindEveryMs !== undefined && remindEveryMs < LEAST_REMIND_MS) throw refuse("it reminds at most once a second.");
+  return checked.data;
+}
+
+async function answered(engine: Engine, place: Place, request: ApprovalRequest, quorum: Quorum): Promise<ApprovalAnswer> {
   const { approvals } = engine;
+  const { step } = place;
   if (!isAttended(engine) && !request.default) throw unattended(step.key);
-  approvals.begin(step.id);
+  approvals.begin(step.id, undefined, quorum);
   try {
-    const isAnswered = () => approvals.answerOf(step.id) !== null;
-    if (isAttended(engine)) await conditionBy(isAnswered, request.deadlineMs, `${step.name}: waits for an answer`);
+    if (isAttended(engine)) await waited(engine, place, request);
     const answer = approvals.answerOf(step.id) ?? approvals.settle(step.id, answerByDefault(step.key, request));
     if (request.failRejected && !answer.approved) throw rejected(step.key, answer);
     return answer;
   } finally {
     approvals.end(step.id);
   }
+}
+
+/** Until it is decided, or the deadline has passed. Whoever is asked is reminded meanwhile: late, and once, when everything was down at that time. */
+async function waited(engine: Engine, { step }: Place, { message, deadlineMs, remindEveryMs }: ApprovalRequest): Promise<void> {
+  const isOver = () => engine.approvals.answerOf(step.id) !== null;
+  const end = deadlineMs === undefined ? undefined : Date.now() + deadlineMs;
+  const left = () => (end === undefined ? undefined : Math.max(0, end - Date.now()));
+  const summary = `${step.name}: waits for an answer`;
+  for (let reminder = 1; remindEveryMs !== undefined && reminder <= MOST_REMINDERS; reminder++) {
+    if ((left() ?? Number.POSITIVE_INFINITY) <= remindEveryMs) break;
+    await conditionBy(isOver, remindEveryMs, `${summary}, reminder ${reminder}`);
+    if (isOver() || left() === 0) return;
+    engine.narrator.tell({ type: "approval.reminded", step_id: step.id, reminder });
+    engine.comment(`Reminder ${reminder}: ${message}`, step.id, { reminder });
+  }
+  if (left() !== 0) await conditionBy(isOver, left(), summary);
 }
 
 function unattended(key: string): StepFailed {

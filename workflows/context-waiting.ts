@@ -19,10 +19,12 @@ export function waitingContext(engine: Engine): Pick<AnyContext, "approve" | "wa
     approve: ask as AnyContext["approve"], // the fields' types are the declaration's
   };
 
-  async function ask(name: string, { message, fields, deadline, default: answer, ...options }: ApproveOptions) {
+  async function ask(name: string, { message, fields, deadline, default: answer, ...given }: ApproveOptions) {
+    const { approvers, required, rejections, remindEvery, ...options } = given;
     const asked = {
       message,
-      ...defined({ fields: schemaOf(name, fields), deadlineMs: deadlineOf(name, deadline), default: answer }),
+      ...defined({ fields: schemaOf(name, fields), deadlineMs: durationOf(name, "deadline", deadline), default: answer }),
+      ...defined({ approvers, required, rejections, remindEveryMs: durationOf(name, "remindEvery", remindEvery) }),
     };
     return approve(engine, name, asked, options);
   }
@@ -34,7 +36,7 @@ export function waitingContext(engine: Engine): Pick<AnyContext, "approve" | "wa
   }
 
   async function wait(event: string, { name, deadline, ...options }: WaitForEventOptions = {}) {
-    const wanted = { event, ...defined({ deadlineMs: deadlineOf(name ?? event, deadline) }) };
+    const wanted = { event, ...defined({ deadlineMs: durationOf(name ?? event, "deadline", deadline) }) };
     return waitForEvent(engine, name ?? event, wanted, { ...options, ...defined({ name }) });
   }
 }
@@ -55,6 +57,6 @@ function isZod(schema: NonNullable<ApproveOptions["fields"]>): schema is zod.Zod
   return "_zod" in schema;
 }
 
-function deadlineOf(key: string, deadline: number | string | undefined): number | undefined {
-  return deadline === undefined ? undefined : millisecondsOf(key, "deadline", deadline);
+function durationOf(key: string, what: string, duration: number | string | undefined): number | undefined {
+  return duration === undefined ? undefined : millisecondsOf(key, what, duration);
 }

@@ -9,7 +9,7 @@ import type { RunSpec } from "../contract/run-spec.js";
 import type { StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
-import { Approvals } from "./approval.js";
+import { Approvals } from "./approvals.js";
 import { Budgets } from "./budgets.js";
 import { Children } from "./child.js";
 import { readFailure, type StepFailure } from "./failure.js";
@@ -89,7 +89,7 @@ export class Engine {
   ) {
     const before = spec.continued?.engine;
     this.phase = before ? before.phase : (spec.phases[0] ?? null);
-    this.approvals = new Approvals(spec.run_id, narrator);
+    this.approvals = new Approvals(spec.run_id, narrator, life);
     this.mailbox = new Mailbox(before?.events);
     this.permits = new Set(before?.permits);
     const { program } = spec;

@@ -6,10 +6,10 @@ import { StepFailed } from "../sdk/step-failed.js";
 import type { Engine } from "./engine.js";
 import { HandOver, handOverWhenLong } from "./hand-over.js";
 import { doEach } from "./plan-each.js";
+import { doGate } from "./plan-gate.js";
 import { doGraph } from "./plan-graph.js";
 import { doLoop, type LoopEnd } from "./plan-loop.js";
 import { PlanState } from "./plan-state.js";
-import { doStep } from "./plan-step.js";
 
 /** Characters of a run's output. */
 const MAX_OUTPUT = 64 * 1024;
@@ -70,7 +70,7 @@ export async function interpret(engine: Engine, plan: Plan): Promise<Json> {
   /** Do a step, all of it; false: the run fails with it. */
   async function act(step: PlanStep): Promise<boolean> {
     try {
-      const done = step.for_each ? await doEach(engine, step, step.for_each, state) : await doStep(engine, step, state.scope());
+      const done = await (step.for_each ? doEach(engine, step, step.for_each, state) : doGate(engine, plan, step, state));
       if (done === "skipped") state.end(step, "skipped");
       else state.keep(step, done.output);
       return true;

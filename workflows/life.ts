@@ -108,6 +108,16 @@ export class Life {
     });
   }
 
+  /** What is waited for under the key is another by now. Told by whoever changes it: the run waits as it did. */
+  waitOn(key: string, change: Partial<WaitingFor>): WaitingFor {
+    const before = this.waits.get(key);
+    if (!before) throw new Error(`Nothing waits under ${key}.`);
+    const what = { ...before, ...change };
+    this.waits.set(key, what);
+    if (this.told === before) this.told = what;
+    return what;
+  }
+
   /** What is being done under the key waits, and does nothing, until the returned function is called. */
   standStill(key: string, what: WaitingFor): () => void {
     this.running--;

@@ -1,8 +1,10 @@
 import { ApplicationFailure, defineQuery, defineSignal, defineUpdate, setHandler } from "@temporalio/workflow";
 import {
+  type Answered,
   type AnswerMessage,
   type ArtifactMessage,
   type CommentMessage,
+  type DelegateMessage,
   type EventMessage,
   isUnverified,
   type Request,
@@ -39,9 +41,13 @@ export function listen(engine: Engine): void {
     if (!engine.mailbox.deliver(event)) return;
     narrator.tell({ type: "log", level: "info", text: `event ${event.name} came`, step_id: null, attempt: 1 }, event.at);
   });
-  decide<AnswerMessage, { step_id: string }>(UPDATE.answer, {
+  decide<AnswerMessage, Answered>(UPDATE.answer, {
     check: (message) => engine.approvals.check(message),
     handle: (message) => engine.approvals.answer(message),
+  });
+  decide<DelegateMessage, Answered>(UPDATE.delegate, {
+    check: (message) => engine.approvals.checkDelegation(message),
+    handle: (message) => engine.approvals.delegate(message),
   });
   setHandler(defineQuery("state"), () => engine.state);
 

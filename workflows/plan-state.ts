@@ -22,6 +22,8 @@ export class PlanState {
   /** Events of history from which on it is looked whether the run can go on in a further execution. */
   lookAgainAt = 0;
 
+  private readonly turns = new Map<string, Promise<unknown>>();
+
   constructor(
     private readonly engine: Engine,
     private readonly plan: Plan,
@@ -52,6 +54,17 @@ export class PlanState {
       names: this.plan.names,
       ...item,
     };
+  }
+
+  /** What is done under one name is done one after the other. */
+  async alone<T>(name: string, act: () => Promise<T>): Promise<T> {
+    const before = this.turns.get(name);
+    const doing = (async () => {
+      await before?.catch(() => {});
+      return act();
+    })();
+    this.turns.set(name, doing);
+    return doing;
   }
 
   /** A step has given this. */

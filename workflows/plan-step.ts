@@ -13,6 +13,7 @@ import { StepFailed } from "../sdk/step-failed.js";
 import { activityStep } from "./activity-step.js";
 import { agentStep } from "./agent-step.js";
 import { approve } from "./approval.js";
+import { asJson } from "./as-json.js";
 import { type DoOptions, defined } from "./call.js";
 import { renderChecks } from "./checks.js";
 import { child } from "./child.js";
@@ -30,13 +31,19 @@ export type Done = { output: Json } | "skipped";
 /**
  * Do one step of a plan, or one item of its for-each, with all references looked up in `scope`.
  *
+ * @param more `session`: an agent goes on with it
  * @throws {StepFailed} when it has failed; of type `missing_value`, `unfit_value` or `condition_failed` when it could not begin.
  */
-export async function doStep(engine: Engine, step: PlanStep, scope: Scope): Promise<Done> {
+export async function doStep(
+  engine: Engine,
+  step: PlanStep,
+  scope: Scope,
+  more: Pick<WorkOptions, "session"> = {},
+): Promise<Done> {
   let begin: () => Promise<Json>;
   try {
     if (step.condition && !meets(step.condition, scope)) return await skip(engine, step);
-    begin = prepare(engine, step, { ...optionsOf(step), ...summaryOf(step, scope) }, scope);
+    begin = prepare(engine, step, { ...optionsOf(step), ...summaryOf(step, scope), ...more }, scope);
   } catch (error) {
     return refuse(engine, step, error);
   }
@@ -62,8 +69,16 @@ export function refuse(engine: Engine, step: PlanStep, reason: unknown): Promise
   );
 }
 
+/** `session`: of an agent, the one that goes on. */
+type WorkOptions = DoOptions & Pick<AgentOptions, "session">;
+
 /** Looks all references up, and gives what then does the step. */
-function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, scope: Scope): () => Promise<Json> {
+function prepare(
+  engine: Engine,
+  { key, work }: PlanStep,
+  { session, ...options }: WorkOptions,
+  scope: Scope,
+): () => Promise<Json> {
   const text = (value: Value) => asText(render(value, scope));
   const optional = (value: Value | undefined) => (value === undefined ? undefined : text(value));
   switch (work.kind) {
@@ -86,7 +101,7 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
         ask: askOf(work),
         budget: optionOf(work.budget),
       };
-      const all = { ...rest, ...defined({ ...files, ...may, ...said, schema }) };
+      const all = { ...rest, ...defined({ ...files, ...may, ...said, schema, session }) };
       const prompt = text(work.prompt);
       const provider = providerFor(chosen(work.provider));
       const checks = renderChecks(work.verify, scope);
@@ -107,9 +122,13 @@ function prepare(engine: Engine, { key, work }: PlanStep, options: DoOptions, sc
       return () => activityStep(engine, key, { hash: functionsOf(engine), name: work.activity, args }, options);
     }
     case "approval": {
-      const { fields, deadline_ms: deadlineMs, default: byDefault } = work;
-      const request = { message: text(work.message), failRejected: true, ...defined({ fields, deadlineMs, default: byDefault }) };
-      return async () => ({ ...defined(await approve(engine, key, request, options)) });
+      const { fields, deadline_ms: deadlineMs, default: byDefault, remind_every_ms: remindEveryMs, on_reject } = work;
+      const { approvers, required, rejections } = work;
+      const request = {
+        ...{ message: text(work.message), failRejected: on_reject !== "continue" },
+        ...defined({ fields, deadlineMs, default: byDefault, remindEveryMs, approvers, required, rejections }),
+      };
+      return async () => asJson(await approve(engine, key, request, options), `the answer to ${key}`);
     }
     case "wait": {
       const wait = { event: text(work.event), ...defined({ deadlineMs: work.deadline_ms }) };

@@ -14,8 +14,8 @@ export function loginCodeRoutes({ logins }: ApiContext): Route[] {
       path: "/",
       summary: "Get a code that logs a browser in: once, within 60 s",
       answers: { 201: One(LoginCode) },
-      handle: async () => {
-        const { code, expires_at } = logins.newCode();
+      handle: async ({ user }) => {
+        const { code, expires_at } = logins.newCode(user.id);
         const path = `/login?code=${code}`;
         return { status: 201, location: path, body: { data: { code, path, expires_at } } };
       },

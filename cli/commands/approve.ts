@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { JsonObject } from "../../contract/json.js";
 import { Step } from "../../contract/step.js";
-import type { WholeRun } from "../../contract/whole-run.js";
+import { onlyAsking } from "../asking.js";
 import { connect } from "../connection.js";
-import { CliError, EXIT } from "../exit.js";
 import { findRun, findStep, RUN_ARGUMENT, runPath } from "../find-run.js";
 import { readInput } from "../input.js";
 import { type FormatOption, gathered, withFormat } from "../options.js";
@@ -58,7 +57,7 @@ async function answer(
   const path = runPath(run.id, `/approvals/${encodeURIComponent(asking.id)}`);
   const answered = await client.post(path, Step, body, { key: randomUUID() });
   if (format === "json") printJson(answered);
-  else print(`${asking.step_id} ${what === "approve" ? "approved" : "rejected"}${of(asking)}`);
+  else print(`${asking.step_id} ${what === "approve" ? "approved" : "rejected"}${of(asking)}${stillWaits(answered)}`);
 }
 
 /** What an agent was answered. */
@@ -66,13 +65,11 @@ function of({ waiting_for }: Step): string {
   return waiting_for?.permission ? `: ${waiting_for.permission.tool}` : "";
 }
 
-/** The step of a run that asks, when there is no doubt which. */
-function onlyAsking(run: WholeRun): Step {
-  const asking = run.steps.filter(({ waiting_for }) => waiting_for?.kind === "approval");
-  const [first, ...others] = asking;
-  if (!first) throw new CliError(EXIT.failed, `The run ${run.id} asks nothing just now. It is ${run.status}.`);
-  if (others.length === 0) return first;
-  throw new CliError(EXIT.usage, `Several steps of it ask: ${asking.map(({ step_id }) => step_id).join(", ")}. Say which.`);
+/** Of an approval that takes several people. */
+function stillWaits({ status, waiting_for }: Step): string {
+  if (status !== "waiting" || !waiting_for?.answers || waiting_for.required === undefined) return "";
+  const approved = waiting_for.answers.filter((answer) => answer.approved).length;
+  return `, ${approved} of ${waiting_for.required} so far`;
 }
 
 /** The schema of what an answer fills in. */

@@ -87,7 +87,7 @@ test("ajv takes the files of the package as they are", () => {
 
 /** Problems that no schema can see: what one part says of another, and what lies within texts. */
 const BEYOND_SHAPE =
-  /no step|lists no|Unknown key "(plan|code|check|review|vote)"|Duplicate|listed twice|refers to|names nothing|no reference|not closed|cannot be read|begins references|no valid JSON schema|must not be|names a role already|does not list|described here|means something else|is called|are called|has to agree|a duration|"duration"|milliseconds|Cycle|depends on|No step|There is no|needs "retries"/;
+  /no step|lists no|Unknown key "(plan|code|check|review|vote)"|Duplicate|listed twice|refers to|names nothing|no reference|not closed|cannot be read|begins references|no valid JSON schema|must not be|names a role already|does not list|described here|means something else|is called|are called|has to agree|a duration|"duration"|milliseconds|Cycle|depends on|No step|There is no|needs "retries"|"approvers" has \d/;
 
 /** In each dialect a definition that says everything that its schema has. */
 const full: Record<string, JsonObject> = {
@@ -125,7 +125,7 @@ steps:
     output_schema: { type: object }
     assign: tests
     summary: The tests
-  - { id: sure, type: approval, message: Ship?, fields: { type: object }, deadline: 2000, default: reject }
+  - { id: sure, type: approval, message: Ship?, fields: { type: object }, deadline: 2000, default: reject, approvers: [ana, ben], required: 2, rejections: 1, remind_every: 4h, on_reject: { rework: plan, times: 2 } }
   - { id: rest, type: sleep, duration: 2s }
   - { id: go, type: wait, event: go, deadline: 1 hour }
   - { id: call, type: tool, tool: deploy.deploy, params: { tag: "{{ input.tag }}" } }

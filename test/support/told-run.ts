@@ -245,6 +245,7 @@ const OF_A_RUN = [
   "steps",
   "agent_sessions",
   "tool_calls",
+  "approval_answers",
   "comments",
   "artifacts",
   "checkpoints",
