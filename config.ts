@@ -1,6 +1,15 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { DEFAULT_RETENTION, type Retention } from "./contract/retention.js";
+
+/** Days after a run's end; null for ever. */
+const days = (name: keyof Retention) =>
+  z
+    .string()
+    .regex(/^(\d{1,5}|never)$/, 'must be a number of days, or "never"')
+    .transform((text) => (text === "never" ? null : Number(text)))
+    .default(DEFAULT_RETENTION[name]);
 
 const Port = z.coerce.number().int().min(1).max(65_535);
 
@@ -35,6 +44,11 @@ const Environment = z.object({
   TEMPORAL_TLS: z.enum(["on", "off"]).default("off"),
   /** Events of Temporal's history after which a run of a plan goes on in a further execution. */
   LONGHAUL_CONTINUE_AFTER: z.coerce.number().int().min(100).max(20_000).default(4_000),
+  /** Days for which checkpoints, trees, the output of steps, and runs themselves are kept after a run has ended; or "never" removed. */
+  LONGHAUL_KEEP_CHECKPOINTS: days("checkpoints"),
+  LONGHAUL_KEEP_TREES: days("trees"),
+  LONGHAUL_KEEP_LOGS: days("logs"),
+  LONGHAUL_KEEP_RUNS: days("runs"),
   GITHUB_API_URL: z.url().default("https://api.github.com"),
   GITHUB_TOKEN: z.string().optional(),
   /** The `claude` binary to use instead of the one the Agent SDK carries. */
@@ -69,6 +83,8 @@ export interface Config {
   temporalApiKey: string | undefined;
   temporalTls: boolean;
   continueAfter: number;
+  /** Days. */
+  keep: Retention;
   githubApiUrl: string;
   githubToken: string | undefined;
   claudeBin: string | undefined;
@@ -112,6 +128,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     temporalApiKey: e.TEMPORAL_API_KEY,
     temporalTls: e.TEMPORAL_TLS === "on",
     continueAfter: e.LONGHAUL_CONTINUE_AFTER,
+    keep: {
+      checkpoints: e.LONGHAUL_KEEP_CHECKPOINTS,
+      trees: e.LONGHAUL_KEEP_TREES,
+      logs: e.LONGHAUL_KEEP_LOGS,
+      runs: e.LONGHAUL_KEEP_RUNS,
+    },
     githubApiUrl: e.GITHUB_API_URL,
     githubToken: e.GITHUB_TOKEN,
     claudeBin: e.LONGHAUL_CLAUDE_BIN,

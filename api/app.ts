@@ -9,12 +9,15 @@ import { HttpError, problemHandler } from "./problem.js";
 import { type Route, routerOf } from "./route.js";
 import { approvalRoutes } from "./routes/approvals.js";
 import { artifactRoutes } from "./routes/artifacts.js";
+import { checkpointRoutes, runCheckpointRoutes } from "./routes/checkpoints.js";
 import { commentRoutes } from "./routes/comments.js";
+import { compareRoutes } from "./routes/compare.js";
 import { inlineRoutes, validateRoutes } from "./routes/definitions.js";
 import { eventRoutes, runEventRoutes } from "./routes/events.js";
 import { healthRoutes } from "./routes/health.js";
 import { loginCodeRoutes, loginRoutes } from "./routes/login.js";
 import { projectRoutes } from "./routes/projects.js";
+import { retentionRoutes } from "./routes/retention.js";
 import { runPartRoutes } from "./routes/run-parts.js";
 import { runControlRoutes, runRoutes } from "./routes/runs.js";
 import { schemaRoutes } from "./routes/schemas.js";
@@ -48,6 +51,8 @@ export function surface(context: ApiContext): Group[] {
     uploadRoutes,
     runEventRoutes,
     approvalRoutes,
+    runCheckpointRoutes,
+    compareRoutes,
     waitingRoutes,
   ];
   const workflow = [
@@ -68,7 +73,9 @@ export function surface(context: ApiContext): Group[] {
     { at: ["/api/workflow"], routes: inlineRoutes(context) },
     { at: ["/api/runs", "/api/executions", "/api/workflow-executions"], routes: run.flatMap((routes) => routes(context)) },
     { at: ["/api/steps", "/api/workflow-steps"], routes: stepRoutes(context) },
+    { at: ["/api/checkpoints"], routes: checkpointRoutes(context) },
     { at: ["/api/artifacts"], routes: artifactRoutes(context) },
+    { at: ["/api/retention"], routes: retentionRoutes(context) },
     { at: ["/api/events"], routes: eventRoutes(context) },
     { at: ["/api/users"], routes: userRoutes(context) },
     { at: ["/api/stats"], routes: statsRoutes(context) },

@@ -14,7 +14,7 @@ export interface ApiContext {
   loader: Loader;
   feed: EventFeed;
   logins: Logins;
-  config: Pick<Config, "home" | "host" | "auth" | "allowedHosts" | "continueAfter">;
+  config: Pick<Config, "home" | "host" | "auth" | "allowedHosts" | "continueAfter" | "keep">;
   log: Logger;
   /** Longhaul's own version. */
   version: string;

@@ -3,6 +3,7 @@ import { ConflictError, InvalidError } from "../contract/errors.js";
 import { Json, JsonObject } from "../contract/json.js";
 import type { Program } from "../contract/run-spec.js";
 import type { WholeRun } from "../contract/whole-run.js";
+import { hasCheckpoints } from "../db/checkpoints.js";
 import { getProject } from "../db/projects.js";
 import { getRun, getRunState, type RunState } from "../db/runs.js";
 import { lastTree, type SeededBrief, seededSteps } from "../db/seed.js";
@@ -60,6 +61,7 @@ export async function prepareFork(
     ...header
   } = state.header;
   const tree = hasGit ? await lastTree(db, id, steps) : undefined;
+  if (hasGit && !tree && steps.length > 0 && !(await hasCheckpoints(db, id))) throw withoutTrees(id);
   return {
     project,
     workflow: { id: state.header.workflow_id, revision: body.revision ?? state.header.workflow_revision },
@@ -93,6 +95,11 @@ export function failedStep({ id, status, error, steps }: Pick<WholeRun, "id" | "
     `The run ${id} is ${status}, and no step of it has failed. Fork it at the step you mean.`,
     "not_failed",
   );
+}
+
+function withoutTrees(id: string): ConflictError {
+  const why = `The checkpoints of the run ${id} have been removed, and with them the code that its steps left.`;
+  return new ConflictError(`${why} Fork it at step 1, or start its workflow anew.`, "checkpoints_removed");
 }
 
 async function programOf({ db }: ApiContext, { header }: RunState, revision: number | undefined): Promise<Program> {

@@ -9,17 +9,39 @@ const run = promisify(execFile);
 /** Milliseconds for one question. */
 const PATIENCE = 10_000;
 
+export interface GitRead {
+  /** More variables of its environment. */
+  env?: Record<string, string>;
+  /** Characters that are read at most. @default 1_048_576 */
+  limit?: number;
+  /** Milliseconds. @default 10_000 */
+  patience?: number;
+}
+
 /** Ask git about a repository, with nothing in effect that the repository could make it run. */
 export async function git(folder: string, ...args: string[]): Promise<string | null> {
+  const read = await readGit(folder, args);
+  return read === null || read.truncated ? null : read.text.trim();
+}
+
+/** The same, with all that git has printed, or its beginning. Null when it says no. */
+export async function readGit(
+  folder: string,
+  args: readonly string[],
+  { env = {}, limit = 1_048_576, patience = PATIENCE }: GitRead = {},
+): Promise<{ text: string; truncated: boolean } | null> {
   const safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"];
   try {
     const { stdout } = await run("git", ["-C", folder, ...safe, ...args], {
-      timeout: PATIENCE,
-      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", GIT_TERMINAL_PROMPT: "0", LC_ALL: "C" },
+      timeout: patience,
+      maxBuffer: limit,
+      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", GIT_TERMINAL_PROMPT: "0", LC_ALL: "C", ...env },
     });
-    return stdout.trim();
-  } catch {
-    return null;
+    return { text: stdout, truncated: false };
+  } catch (error) {
+    const { code, stdout } = error as { code?: unknown; stdout?: unknown }; // as execFile throws it
+    const isCut = code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER" && typeof stdout === "string";
+    return isCut ? { text: stdout.slice(0, limit), truncated: true } : null;
   }
 }
 

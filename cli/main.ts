@@ -6,7 +6,9 @@ import { z } from "zod";
 import { packageRoot } from "../package-root.js";
 import { addApprove, addReject } from "./commands/approve.js";
 import { addCancel } from "./commands/cancel.js";
+import { addCheckpoint } from "./commands/checkpoint.js";
 import { addCheckpoints } from "./commands/checkpoints.js";
+import { addCompare } from "./commands/compare.js";
 import { addApprovals, addDelegate } from "./commands/delegate.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addFork, addRetry } from "./commands/fork.js";
@@ -16,6 +18,7 @@ import { addLogs } from "./commands/logs.js";
 import { addOpen } from "./commands/open.js";
 import { addPause } from "./commands/pause.js";
 import { addProjects } from "./commands/projects.js";
+import { addPrune } from "./commands/prune.js";
 import { addRebuild } from "./commands/rebuild.js";
 import { addResume } from "./commands/resume.js";
 import { addRun } from "./commands/run.js";
@@ -49,12 +52,14 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
       addApprovals,
       addSendEvent,
       addCheckpoints,
+      addCheckpoint,
+      addCompare,
       addOpen,
     ],
   ],
   ["Workflows:", [addInit, addValidate, addWorkflow]],
   ["Projects:", [addProjects, addSecrets, addUsers]],
-  ["This machine:", [addStart, addDev, addDoctor, addRebuild]],
+  ["This machine:", [addStart, addDev, addDoctor, addPrune, addRebuild]],
 ];
 
 const HELP = `

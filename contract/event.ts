@@ -17,6 +17,7 @@ export const EventType = z.enum([
   "workflow.artifact.attached",
   "workflow.agent.updated",
   "workflow.checkpoint.created",
+  "workflow.checkpoint.labelled",
   "workflow.approval.requested",
   "workflow.approval.answered",
   "workflow.approval.delegated",

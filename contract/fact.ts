@@ -113,7 +113,11 @@ export type FactBody =
       label: string | null;
       created_by: "automatic" | "user";
       tree: TreeRef | null;
+      /** Set when a person asked for it: the request's id. */
+      request?: string;
     }
+  /** `label` null: it has none any more. */
+  | { type: "checkpoint.labelled"; checkpoint_id: string; label: string | null; request: string }
   | { type: "comment.created"; comment: CommentRow }
   | { type: "artifact.created"; artifact: ArtifactRow }
   /** `comment_id` null: detached. Told by the API alone. */
@@ -151,6 +155,11 @@ export function eventKey(fact: FactBody & { execution?: string; seq?: number }):
     case "run.status":
       if (fact.request) return `status:${fact.request}`;
       break;
+    case "checkpoint.created":
+      if (fact.request) return `checkpoint:${fact.id}`;
+      break;
+    case "checkpoint.labelled":
+      return `label:${fact.request}`;
     case "comment.created":
       return `comment:${fact.comment.id}`;
     case "artifact.created":

@@ -1,6 +1,6 @@
 import type { AgentSessionRow } from "./agent-session.js";
 import type { ArtifactRow } from "./artifact.js";
-import type { CommentRow } from "./fact.js";
+import type { CommentRow, StepRef } from "./fact.js";
 import type { Json } from "./json.js";
 
 /** Names of our signals and the query: reserved, user code cannot handle them. */
@@ -13,6 +13,8 @@ export const SIGNAL = {
   attach: "longhaul.attach",
   event: "longhaul.event",
   session: "longhaul.session",
+  checkpoint: "longhaul.checkpoint",
+  label: "longhaul.label",
 } as const;
 
 /** Names of our updates: requests that the run itself decides about. Reserved as well. */
@@ -44,6 +46,18 @@ export interface ArtifactMessage {
 export interface AttachMessage extends Request {
   artifact_id: string;
   comment_id: string | null;
+}
+
+/** A checkpoint that a person wants at the step that ended last. */
+export interface CheckpointMessage extends Request {
+  checkpoint_id: string;
+  step: StepRef;
+  label: string;
+}
+
+export interface LabelMessage extends Request {
+  checkpoint_id: string;
+  label: string | null;
 }
 
 /** Somebody's answer to an approval. */

@@ -7,6 +7,7 @@ import {
   keepLogLine,
   keepSession,
   keepToolCall,
+  labelCheckpoint,
 } from "./fact-record.js";
 import { type RunRows, type Told, touch } from "./fact-rows.js";
 import { finish, setGit, setStatus, speaksForRun } from "./fact-run.js";
@@ -67,6 +68,9 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
       break;
     case "checkpoint.created":
       keepCheckpoint(rows, fact);
+      break;
+    case "checkpoint.labelled":
+      labelCheckpoint(rows, fact);
       break;
     case "comment.created":
       addComment(rows, fact, again);

@@ -43,6 +43,8 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
       return event("workflow.step.completed", { step_id: fact.step_id, status: fact.status });
     case "checkpoint.created":
       return event("workflow.checkpoint.created", { checkpoint_id: fact.id, step_id: fact.step.id });
+    case "checkpoint.labelled":
+      return event("workflow.checkpoint.labelled", { checkpoint_id: fact.checkpoint_id, label: fact.label });
     case "comment.created":
       return event("workflow.comment.created", { comment_id: fact.comment.id, step_id: fact.comment.step_id });
     case "artifact.created":

@@ -126,6 +126,13 @@ export function keepCheckpoint(rows: RunRows, fact: Told<"checkpoint.created">):
   rows.changed.add(row);
 }
 
+export function labelCheckpoint(rows: RunRows, fact: Told<"checkpoint.labelled">): void {
+  const row = rows.checkpoints.get(fact.checkpoint_id);
+  if (!row) return;
+  row.label = fact.label;
+  rows.changed.add(row);
+}
+
 /** A line of the run's log. One that warns is a comment too, so that nobody has to look for it. */
 export function keepLogLine(rows: RunRows, fact: Told<"log">, again: boolean): void {
   const { run_id, level, text, step_id, attempt, at } = fact;

@@ -113,6 +113,7 @@ async function foldRows(tx: Connection, there: RunRows, replayed: readonly Execu
   const isOwn = (id: string) => id.startsWith(`${run.id}-`);
   for (const row of there.comments.values()) if (!isOwn(row.id)) rows.comments.set(row.id, row);
   for (const row of there.artifacts.values()) if (!isOwn(row.id)) rows.artifacts.set(row.id, row);
+  for (const row of there.checkpoints.values()) if (!isOwn(row.id)) rows.checkpoints.set(row.id, row);
 
   for (const { execution, facts } of replayed) {
     if (facts.length > 0) enterExecution(rows, execution);
@@ -122,7 +123,8 @@ async function foldRows(tx: Connection, there: RunRows, replayed: readonly Execu
     applyToRows(rows, settlement(run.id, run.temporalRunId, { ...run, at: (run.completedAt ?? run.updatedAt).toISOString() }));
   }
   closeOpen(rows);
-  // What an artifact is attached to is for people to say.
+  // How a checkpoint is called, and what an artifact is attached to, is for people to say.
+  for (const row of rows.checkpoints.values()) row.label = (there.checkpoints.get(row.id) ?? row).label;
   for (const row of rows.artifacts.values()) row.workflowCommentId = there.artifacts.get(row.id)?.workflowCommentId ?? null;
   rows.logChunks = [];
   rows.forgeries = [];

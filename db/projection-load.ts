@@ -145,6 +145,11 @@ export async function loadRows(tx: Connection, asked: readonly { run: RunRow; fa
   }
   const existing = await existingUsers(tx, new Set(all("users")));
   for (const rows of loaded) rows.users = existing;
+  const labelled = all("checkpoints");
+  if (labelled.length > 0) {
+    const rows = await tx.select().from(checkpoints).where(inArray(checkpoints.id, labelled));
+    give("checkpoints", rows, ({ checkpoints }) => checkpoints);
+  }
   return loaded;
 }
 
@@ -180,12 +185,21 @@ export interface Named {
   sessions: Set<string>;
   comments: Set<string>;
   artifacts: Set<string>;
+  /** Those that exist already. */
+  checkpoints: Set<string>;
   users: Set<string>;
 }
 
 /** The ids of which facts speak. */
 export function namedIn(facts: readonly Told[]): Named {
-  const named: Named = { steps: new Set(), sessions: new Set(), comments: new Set(), artifacts: new Set(), users: new Set() };
+  const named: Named = {
+    steps: new Set(),
+    sessions: new Set(),
+    comments: new Set(),
+    artifacts: new Set(),
+    checkpoints: new Set(),
+    users: new Set(),
+  };
   const name = (set: Set<string>, id: string | null) => id !== null && set.add(id);
   for (const fact of facts) {
     switch (fact.type) {
@@ -213,6 +227,9 @@ export function namedIn(facts: readonly Told[]): Named {
       case "artifact.attached":
         name(named.artifacts, fact.artifact_id);
         name(named.comments, fact.comment_id);
+        break;
+      case "checkpoint.labelled":
+        name(named.checkpoints, fact.checkpoint_id);
         break;
       case "session.updated":
         name(named.sessions, fact.session.id);

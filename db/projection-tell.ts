@@ -193,7 +193,15 @@ function closingKey(id: string): string {
   return `closed:${id}`;
 }
 
-const ACCEPTED = new Set(["run.created", "run.status", "comment.created", "artifact.created", "artifact.attached"]);
+const ACCEPTED = new Set([
+  "run.created",
+  "run.status",
+  "comment.created",
+  "artifact.created",
+  "artifact.attached",
+  "checkpoint.created",
+  "checkpoint.labelled",
+]);
 
 /** `applyAccepted` inside a transaction, for a storable fact. */
 export async function tellAccepted(tx: Connection, fact: AcceptedFact, { rebuilding = false }: Manner = {}): Promise<void> {

@@ -65,7 +65,7 @@ describe("the files of a run", () => {
       current_phase: "plan",
       current_step_index: 1,
       completed_step_ids: ["test"],
-      step_results: { test: { text: "done" } },
+      step_results: { test: { stepId: "test", status: "completed", data: { text: "done" } } },
     });
     expect((await readEventFile(project, "run_a"))?.map(({ seq }) => seq)).toEqual(Array.from({ length: 22 }, (_, i) => i + 1));
   });

@@ -1,8 +1,10 @@
 import { basename, dirname, join } from "node:path";
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray } from "drizzle-orm";
 import type { Fact } from "../contract/fact.js";
-import type { Json } from "../contract/json.js";
 import { isFinished } from "../contract/run.js";
+import { checkpointContent, checkpointFile } from "./checkpoint-file.js";
+import { pendingIn } from "./checkpoint-pending.js";
+import { resultsOf } from "./checkpoint-results.js";
 import type { Database } from "./database.js";
 import { appendEventFile, lastSeqOf } from "./event-file.js";
 import type { RunRow } from "./fact-rows.js";
@@ -10,9 +12,6 @@ import { inTurn } from "./in-turn.js";
 import { appendRunFile, placeOf, stepFolderName, touchFile, writeWhole } from "./run-folder.js";
 import { entryOf, type LogEntry, logLine, metadataOf, type StoryEvent, stepSummary } from "./run-story.js";
 import { artifacts, checkpoints, events, logChunks, runs, stepAttempts, steps, toolCalls, workflowVersions } from "./schema.js";
-
-/** Results that are longer, in characters of JSON, are named in a checkpoint file by the file that holds them. */
-const RESULT_LIMIT = 4_096;
 
 /**
  * Bring a run's folder up to what the database has: the definition and input as it starts, the files of steps that
@@ -121,67 +120,33 @@ async function writeSteps({ db, write, placeOf }: Folder, ids: string[]): Promis
   }
 }
 
-/** Each file lists all steps before it: past this many steps only every fiftieth and labelled ones get one. */
-const FILED_STEPS = 200;
-
-function hasFile({ stepNumber, label }: { stepNumber: number; label: string | null }): boolean {
-  return stepNumber <= FILED_STEPS || stepNumber % 50 === 0 || label !== null;
-}
-
 async function writeCheckpoints({ db, run, write }: Folder, ids: string[]): Promise<void> {
   const created = await db.orm
     .select()
     .from(checkpoints)
     .where(inArray(checkpoints.id, ids))
     .orderBy(asc(checkpoints.stepNumber));
-  const done = await db.orm
-    .select({
-      id: steps.id,
-      stepNumber: steps.stepNumber,
-      stepKey: steps.stepKey,
-      phase: steps.phase,
-      size: sql<number>`coalesce(length(${steps.output}::text), 0)`,
-      output: sql<Json>`case when length(${steps.output}::text) <= ${RESULT_LIMIT} then ${steps.output} end`,
-    })
-    .from(steps)
-    .where(and(eq(steps.runId, run.id), eq(steps.status, "completed")))
-    .orderBy(asc(steps.stepNumber));
   const order = await db.orm
-    .select({ id: checkpoints.id, added: checkpoints.completedSteps, stepId: checkpoints.stepId })
+    .select({ id: checkpoints.id, added: checkpoints.completedSteps, stepId: checkpoints.stepId, phase: steps.phase })
     .from(checkpoints)
+    .leftJoin(steps, eq(steps.id, checkpoints.stepId))
     .where(eq(checkpoints.runId, run.id))
     .orderBy(asc(checkpoints.createdAt), asc(checkpoints.stepNumber));
-  for (const checkpoint of created.filter(hasFile)) {
-    const before = order.slice(0, order.findIndex(({ id }) => id === checkpoint.id) + 1);
-    const completed = before.flatMap(({ added }) => added);
+  const all = await resultsOf(db, run.id);
+  const pendingAt = await pendingIn(db, run.id);
+  for (const row of created) {
+    const file = checkpointFile(row);
+    const before = order.slice(0, order.findIndex(({ id }) => id === row.id) + 1);
     const stepIds = new Set(before.map(({ stepId }) => stepId));
-    const results = done.filter(({ id }) => stepIds.has(id));
-    const content = {
-      execution_id: run.id,
-      timestamp: checkpoint.createdAt,
-      current_phase: done.find(({ id }) => id === checkpoint.stepId)?.phase ?? run.currentPhase,
-      current_step_index: completed.length,
-      completed_step_ids: completed,
-      step_results: Object.fromEntries(results.map((step) => [step.stepKey, resultOf(step)])),
-      state: checkpoint.state,
-      commit_sha: checkpoint.commitSha,
-    };
-    await write(`checkpoints/step-${checkpoint.stepNumber}.json`, pretty(content));
+    const content = checkpointContent({
+      row,
+      phase: before.at(-1)?.phase ?? run.currentPhase,
+      completed: before.flatMap(({ added }) => added),
+      pending: pendingAt(row.createdAt),
+      results: all.filter(({ id }) => stepIds.has(id)),
+    });
+    if (file !== null) await write(file, pretty(content));
   }
-}
-
-function resultOf({
-  stepNumber,
-  stepKey,
-  size,
-  output,
-}: {
-  stepNumber: number;
-  stepKey: string;
-  size: number;
-  output: Json;
-}): Json {
-  return size <= RESULT_LIMIT ? output : { $file: `logs/${stepFolderName({ number: stepNumber, key: stepKey })}/output.json` };
 }
 
 async function stepNames(db: Database, runId: string): Promise<(stepId: string) => string> {

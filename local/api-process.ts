@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { pino } from "pino";
 import { createApp } from "../api/app.js";
+import type { ApiContext } from "../api/context.js";
 import { EventFeed } from "../api/event-feed.js";
 import { Logins } from "../api/login-codes.js";
+import { RetentionTimer } from "../api/retention-timer.js";
 import { createApiServer } from "../api/server.js";
 import { sweepUploads } from "../api/upload.js";
 import { type Config, readConfig } from "../config.js";
@@ -36,30 +38,31 @@ export async function main(): Promise<void> {
   const feed = new EventFeed(db, databaseUrl, log);
   const loader = createLoader();
   const discovery = new Discovery({ db, loader, log, home: config.home });
-  const server = createApiServer(
-    createApp({
-      db,
-      temporal: new Client({ connection, namespace: config.temporalNamespace, dataConverter: { payloadCodecs } }),
-      loader,
-      feed,
-      logins: new Logins(token),
-      config,
-      log,
-      version: version(),
-      namespace: config.temporalNamespace,
-      uiUrl: config.temporalUiUrl ?? null,
-      token,
-    }),
-  );
+  const context: ApiContext = {
+    db,
+    temporal: new Client({ connection, namespace: config.temporalNamespace, dataConverter: { payloadCodecs } }),
+    loader,
+    feed,
+    logins: new Logins(token),
+    config,
+    log,
+    version: version(),
+    namespace: config.temporalNamespace,
+    uiUrl: config.temporalUiUrl ?? null,
+    token,
+  };
+  const server = createApiServer(createApp(context));
+  const retention = new RetentionTimer(context);
   feed.start();
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(config.port, config.host, resolve));
   log.info(`Listening on ${config.host}:${config.port}.`);
   void discovery.start();
+  retention.start();
   void sweepAll(db).catch((error: unknown) => log.warn({ err: error }, "Broken uploads were not looked for."));
 
   await told;
   const closed = new Promise((resolve) => server.close(resolve));
-  await Promise.all([feed.stop(), discovery.stop()]);
+  await Promise.all([feed.stop(), discovery.stop(), retention.stop()]);
   // A connection whose stream has just ended is idle only a moment later.
   const sweep = setInterval(() => server.closeIdleConnections(), 50);
   const limit = setTimeout(() => server.closeAllConnections(), GRACE);

@@ -7,6 +7,7 @@ import { createApp } from "../api/app.js";
 import { EventFeed } from "../api/event-feed.js";
 import { Logins } from "../api/login-codes.js";
 import { createApiServer } from "../api/server.js";
+import { DEFAULT_RETENTION } from "../contract/retention.js";
 import { createLoader } from "../worker/load.js";
 import { type Longhaul, longhaul } from "./support/longhaul.js";
 import { whenThrough } from "./support/stack.js";
@@ -36,7 +37,14 @@ beforeAll(async () => {
       loader: createLoader(),
       feed,
       logins: new Logins(TOKEN),
-      config: { home: it.config.home, host: "127.0.0.1", auth: "token", allowedHosts: [], continueAfter: 4_000 },
+      config: {
+        home: it.config.home,
+        host: "127.0.0.1",
+        auth: "token",
+        allowedHosts: [],
+        keep: DEFAULT_RETENTION,
+        continueAfter: 4_000,
+      },
       log,
       version: "0.0.0",
       namespace: it.config.temporalNamespace,

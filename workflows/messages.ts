@@ -3,10 +3,12 @@ import {
   type Answered,
   type AnswerMessage,
   type ArtifactMessage,
+  type CheckpointMessage,
   type CommentMessage,
   type DelegateMessage,
   type EventMessage,
   isUnverified,
+  type LabelMessage,
   type Request,
   type SessionMessage,
   SIGNAL,
@@ -35,6 +37,13 @@ export function listen(engine: Engine): void {
   on<ArtifactMessage>(SIGNAL.artifact, ({ artifact, at }) => narrator.tell({ type: "artifact.created", artifact }, at));
   on<{ id: string; at: string; artifact_id: string; comment_id: string | null }>(SIGNAL.attach, ({ id, at, ...attach }) =>
     narrator.tell({ type: "artifact.attached", request: id, ...attach }, at),
+  );
+  on<CheckpointMessage>(SIGNAL.checkpoint, ({ id, at, checkpoint_id, step, label }) => {
+    const mark = { id: checkpoint_id, step, label, created_by: "user" as const, tree: null, request: id };
+    narrator.tell({ type: "checkpoint.created", ...mark }, at);
+  });
+  on<LabelMessage>(SIGNAL.label, ({ id, at, checkpoint_id, label }) =>
+    narrator.tell({ type: "checkpoint.labelled", checkpoint_id, label, request: id }, at),
   );
   on<SessionMessage>(SIGNAL.session, ({ session, at }) => narrator.tell({ type: "session.updated", session }, at));
   on<EventMessage>(SIGNAL.event, (event) => {

@@ -1,10 +1,8 @@
 import { z } from "zod";
 import { Artifact, ArtifactType } from "../../contract/artifact.js";
-import { Checkpoint } from "../../contract/checkpoint.js";
 import { LogLevel, LogLine } from "../../contract/log.js";
 import { Step } from "../../contract/step.js";
 import { listArtifacts } from "../../db/artifacts.js";
-import { listCheckpoints } from "../../db/checkpoints.js";
 import { readLogChunks } from "../../db/log-chunks.js";
 import { listLogLines } from "../../db/log-lines.js";
 import { getRunState } from "../../db/runs.js";
@@ -32,19 +30,6 @@ export function runPartRoutes(context: ApiContext): Route[] {
       handle: async ({ params, query }) => {
         await getRunState(db, params.id);
         return listed(await listSteps(db, params.id, query));
-      },
-    }),
-    route({
-      method: "get",
-      path: "/:id/checkpoints",
-      summary: "List a run's checkpoints",
-      params: ById,
-      query: z.strictObject(pageFields),
-      refine: onePlace,
-      answers: { 200: Many(Checkpoint) },
-      handle: async ({ params, query }) => {
-        await getRunState(db, params.id);
-        return listed(await listCheckpoints(db, params.id, query));
       },
     }),
     route({

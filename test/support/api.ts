@@ -11,6 +11,7 @@ import { Logins } from "../../api/login-codes.js";
 import { createApiServer } from "../../api/server.js";
 import { newId } from "../../contract/id.js";
 import type { Json, JsonObject } from "../../contract/json.js";
+import { DEFAULT_RETENTION } from "../../contract/retention.js";
 import { type Database, openDatabase } from "../../db/database.js";
 import { createProject } from "../../db/projects.js";
 import { registerLoaded } from "../../db/registry.js";
@@ -84,7 +85,7 @@ export async function startApi(changes: Partial<ApiContext> = {}): Promise<Api> 
     loader: createLoader(),
     feed,
     logins: new Logins(TOKEN),
-    config: { home, host: "127.0.0.1", auth: "token", allowedHosts: [], continueAfter: 4_000 },
+    config: { home, host: "127.0.0.1", auth: "token", allowedHosts: [], continueAfter: 4_000, keep: DEFAULT_RETENTION },
     log,
     version: "0.0.0",
     namespace,
