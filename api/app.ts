@@ -13,6 +13,7 @@ import { checkpointRoutes, runCheckpointRoutes } from "./routes/checkpoints.js";
 import { commentRoutes } from "./routes/comments.js";
 import { compareRoutes } from "./routes/compare.js";
 import { inlineRoutes, validateRoutes } from "./routes/definitions.js";
+import { buildRoutes, workflowCheckRoutes } from "./routes/deploy-checks.js";
 import { eventRoutes, runEventRoutes } from "./routes/events.js";
 import { healthRoutes } from "./routes/health.js";
 import { loginCodeRoutes, loginRoutes } from "./routes/login.js";
@@ -62,6 +63,7 @@ export function surface(context: ApiContext): Group[] {
     workflowGraphRoutes,
     workflowChangeRoutes,
     workflowTextRoutes,
+    workflowCheckRoutes,
   ];
   return [
     { at: [""], open: true, routes: healthRoutes(context) },
@@ -78,6 +80,7 @@ export function surface(context: ApiContext): Group[] {
     { at: ["/api/retention"], routes: retentionRoutes(context) },
     { at: ["/api/events"], routes: eventRoutes(context) },
     { at: ["/api/users"], routes: userRoutes(context) },
+    { at: ["/api/builds"], routes: buildRoutes(context) },
     { at: ["/api/stats"], routes: statsRoutes(context) },
   ];
 }

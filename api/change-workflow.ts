@@ -164,7 +164,8 @@ export function deleteWorkflow(context: ApiContext, change: Change, { force }: {
   });
 }
 
-async function contentOf(
+/** A definition as it would be written and carried out. @throws {InvalidError} with every problem at its place. */
+export async function contentOf(
   { db, loader }: ApiContext,
   { workflow, project, text }: OpenWorkflow,
   definition: string | JsonObject,

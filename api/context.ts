@@ -1,6 +1,7 @@
 import type { Client } from "@temporalio/client";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
+import type { DeployChecker } from "../contract/deploy-check.js";
 import type { Loader } from "../contract/loader.js";
 import type { Database } from "../db/database.js";
 import type { User } from "../db/tokens.js";
@@ -12,6 +13,7 @@ export interface ApiContext {
   db: Database;
   temporal: Client;
   loader: Loader;
+  checker: DeployChecker;
   feed: EventFeed;
   logins: Logins;
   config: Pick<Config, "home" | "host" | "auth" | "allowedHosts" | "continueAfter" | "keep">;

@@ -10,6 +10,7 @@ import { addCheckpoint } from "./commands/checkpoint.js";
 import { addCheckpoints } from "./commands/checkpoints.js";
 import { addCompare } from "./commands/compare.js";
 import { addApprovals, addDelegate } from "./commands/delegate.js";
+import { addDeploy } from "./commands/deploy.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addFork, addRetry } from "./commands/fork.js";
 import { addInit } from "./commands/init.js";
@@ -57,7 +58,7 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
       addOpen,
     ],
   ],
-  ["Workflows:", [addInit, addValidate, addWorkflow]],
+  ["Workflows:", [addInit, addValidate, addDeploy, addWorkflow]],
   ["Projects:", [addProjects, addSecrets, addUsers]],
   ["This machine:", [addStart, addDev, addDoctor, addPrune, addRebuild]],
 ];

@@ -63,7 +63,8 @@ export type FactBody =
   | { type: "run.finished"; status: RunStatus; output: Json; error: RunError | null }
   /** The run goes on in a further Temporal execution: the last that this one tells. */
   | { type: "run.continued" }
-  | { type: "step.started"; step: StepRef; max_attempts: number; input: Json }
+  /** `place`: where in the code it begins, in replays that ask for it. */
+  | { type: "step.started"; step: StepRef; max_attempts: number; input: Json; place?: { file: string; line: number | null } }
   | { type: "step.waiting"; step_id: string; waiting_for: WaitingFor }
   /** What it waited for is there: it goes on with what it did before. */
   | { type: "step.resumed"; step_id: string }

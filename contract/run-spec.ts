@@ -93,6 +93,8 @@ export interface RunSpec {
   continue_after?: number;
   /** What follows a failed step, over what the plan says. */
   on_failure?: PlanStep["on_failure"];
+  /** Set in replays alone: what is told of a step's beginning says where in the code that is. @default false */
+  placed?: true;
   /** Set when the run goes on from another one. */
   seed?: Seed;
   /** Set when this is not the run's first execution. */

@@ -14,6 +14,7 @@ import { type Database, openDatabase } from "../db/database.js";
 import { allProjects, runsOfProject } from "../db/projects.js";
 import { packageRoot } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
+import { createDeployChecker } from "../worker/deploy-check.js";
 import { Discovery } from "../worker/discover.js";
 import { createLoader } from "../worker/load.js";
 import { accessToken } from "./home.js";
@@ -38,10 +39,12 @@ export async function main(): Promise<void> {
   const feed = new EventFeed(db, databaseUrl, log);
   const loader = createLoader();
   const discovery = new Discovery({ db, loader, log, home: config.home });
+  const temporal = new Client({ connection, namespace: config.temporalNamespace, dataConverter: { payloadCodecs } });
   const context: ApiContext = {
     db,
-    temporal: new Client({ connection, namespace: config.temporalNamespace, dataConverter: { payloadCodecs } }),
+    temporal,
     loader,
+    checker: createDeployChecker({ db, client: temporal, home: config.home }),
     feed,
     logins: new Logins(token),
     config,

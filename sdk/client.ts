@@ -24,6 +24,13 @@ export interface ClientOptions {
 
 export type Query = Record<string, string | number | boolean | undefined>;
 
+export interface PostOptions {
+  /** An `Idempotency-Key`: asked again with the same, the same is answered, and nothing done twice. */
+  key?: string | undefined;
+  /** Milliseconds the answer may take. @default 60,000 */
+  patience?: number | undefined;
+}
+
 export interface ChangeOptions {
   /** The `ETag` of what is to be changed. @default whatever is there */
   ifMatch?: string | undefined;
@@ -81,10 +88,9 @@ export class LonghaulClient {
     return data;
   }
 
-  /** @param options.key an `Idempotency-Key`: asked again with the same, the same is answered, and nothing done twice. */
-  async post<T>(path: string, shape: z.ZodType<T>, body?: Json, { key }: { key?: string } = {}): Promise<T> {
+  async post<T>(path: string, shape: z.ZodType<T>, body?: Json, { key, patience }: PostOptions = {}): Promise<T> {
     const headers = key === undefined ? {} : { "Idempotency-Key": key };
-    const { data } = await this.ask("POST", path, z.object({ data: shape }), { body, headers });
+    const { data } = await this.ask("POST", path, z.object({ data: shape }), { body, headers, patience });
     return data;
   }
 
@@ -173,9 +179,13 @@ export class LonghaulClient {
     method: string,
     path: string,
     shape: z.ZodType<T>,
-    { body, headers = {} }: { body?: Json | undefined; headers?: Record<string, string> } = {},
+    {
+      body,
+      headers = {},
+      patience = PATIENCE,
+    }: { body?: Json | undefined; headers?: Record<string, string>; patience?: number | undefined } = {},
   ): Promise<T> {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(patience);
     const response = await this.fetch(method, path, { body, headers: { Accept: "application/json", ...headers }, signal });
     const answer = shape.safeParse(await this.json(response));
     if (answer.success) return answer.data;

@@ -8,6 +8,7 @@ import { EventFeed } from "../api/event-feed.js";
 import { Logins } from "../api/login-codes.js";
 import { createApiServer } from "../api/server.js";
 import { DEFAULT_RETENTION } from "../contract/retention.js";
+import { createDeployChecker } from "../worker/deploy-check.js";
 import { createLoader } from "../worker/load.js";
 import { type Longhaul, longhaul } from "./support/longhaul.js";
 import { whenThrough } from "./support/stack.js";
@@ -35,6 +36,7 @@ beforeAll(async () => {
       db: it.db,
       temporal: it.client,
       loader: createLoader(),
+      checker: createDeployChecker({ db: it.db, client: it.client, home: it.config.home }),
       feed,
       logins: new Logins(TOKEN),
       config: {

@@ -8,6 +8,7 @@ import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
 import type { StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
+import { placeOf } from "../sdk/evaluate.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { Approvals } from "./approvals.js";
 import { Budgets } from "./budgets.js";
@@ -146,7 +147,8 @@ export class Engine {
    */
   step<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
     const place = this.place;
-    const begin = () => this.track(place ? this.operation(plan, place, work) : this.numbered(plan, work));
+    const at = this.whereInCode();
+    const begin = () => this.track(place ? this.operation(plan, place, work) : this.numbered(plan, work, at));
     return plan.kind === "function" ? begin() : untraced(begin);
   }
 
@@ -246,7 +248,13 @@ export class Engine {
     return doing;
   }
 
-  private async numbered<Value>(plan: StepPlan, work: Work<Value>): Promise<Value> {
+  /** The line of the author's code that asks for a step; null where nobody wants to know. */
+  private whereInCode(): ReturnType<typeof placeOf> {
+    const { placed, program } = this.spec;
+    return placed && program.kind === "code" ? placeOf(new Error(), program) : null;
+  }
+
+  private async numbered<Value>(plan: StepPlan, work: Work<Value>, at: ReturnType<typeof placeOf>): Promise<Value> {
     const { kind, key, options } = plan;
     checkOptions(key, options);
     // One that is stopped at the gate has no number: numbers have no gap.
@@ -258,7 +266,8 @@ export class Engine {
     this.enterPhase(step);
 
     const policy = policyOf(options.retry);
-    this.narrator.tell({ type: "step.started", step, max_attempts: policy.maxAttempts ?? 1, input: plan.input });
+    const place = at ? { place: at } : {};
+    this.narrator.tell({ type: "step.started", step, max_attempts: policy.maxAttempts ?? 1, input: plan.input, ...place });
     this.rowIds.set(step.key, step.id);
     const ended = await this.seeding?.take(step, plan.gathers);
     if (ended)

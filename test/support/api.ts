@@ -16,6 +16,7 @@ import { type Database, openDatabase } from "../../db/database.js";
 import { createProject } from "../../db/projects.js";
 import { registerLoaded } from "../../db/registry.js";
 import { createPayloadCodec } from "../../payload-codec.js";
+import { createDeployChecker } from "../../worker/deploy-check.js";
 import { createLoader } from "../../worker/load.js";
 import { makeRepository } from "./repository.js";
 import { temporalAddress, testDatabase, testFolder, whenThrough } from "./stack.js";
@@ -83,6 +84,7 @@ export async function startApi(changes: Partial<ApiContext> = {}): Promise<Api> 
     db,
     temporal,
     loader: createLoader(),
+    checker: createDeployChecker({ db, client: temporal, home }),
     feed,
     logins: new Logins(TOKEN),
     config: { home, host: "127.0.0.1", auth: "token", allowedHosts: [], continueAfter: 4_000, keep: DEFAULT_RETENTION },

@@ -4,6 +4,7 @@ import { createApp } from "../../api/app.js";
 import { EventFeed } from "../../api/event-feed.js";
 import { Logins } from "../../api/login-codes.js";
 import { createApiServer } from "../../api/server.js";
+import { createDeployChecker } from "../../worker/deploy-check.js";
 import { createLoader } from "../../worker/load.js";
 import type { Reply } from "./api.js";
 import type { Longhaul } from "./longhaul.js";
@@ -21,6 +22,7 @@ export async function served({ db, client, config }: Longhaul): Promise<Ask> {
     db,
     temporal: client,
     loader: createLoader(),
+    checker: createDeployChecker({ db, client, home: config.home }),
     feed,
     logins: new Logins(TOKEN),
     config: { ...config, host: "127.0.0.1", auth: "token", allowedHosts: [] },
