@@ -9,6 +9,7 @@ import { HttpError, problemHandler } from "./problem.js";
 import { type Route, routerOf } from "./route.js";
 import { approvalRoutes } from "./routes/approvals.js";
 import { artifactRoutes } from "./routes/artifacts.js";
+import { bulkRoutes } from "./routes/bulk.js";
 import { checkpointRoutes, runCheckpointRoutes } from "./routes/checkpoints.js";
 import { commentRoutes } from "./routes/comments.js";
 import { compareRoutes } from "./routes/compare.js";
@@ -24,7 +25,7 @@ import { runControlRoutes, runRoutes } from "./routes/runs.js";
 import { schemaRoutes } from "./routes/schemas.js";
 import { secretRoutes } from "./routes/secrets.js";
 import { statsRoutes } from "./routes/stats.js";
-import { stepRoutes } from "./routes/steps.js";
+import { stepControlRoutes, stepRoutes } from "./routes/steps.js";
 import { uploadRoutes } from "./routes/uploads.js";
 import { userRoutes } from "./routes/users.js";
 import { waitingRoutes } from "./routes/waiting.js";
@@ -45,6 +46,7 @@ export interface Group {
 /** The whole HTTP surface, one line a group. */
 export function surface(context: ApiContext): Group[] {
   const run = [
+    bulkRoutes,
     runRoutes,
     runControlRoutes,
     runPartRoutes,
@@ -74,7 +76,7 @@ export function surface(context: ApiContext): Group[] {
     { at: ["/api/workflows"], routes: workflow.flatMap((routes) => routes(context)) },
     { at: ["/api/workflow"], routes: inlineRoutes(context) },
     { at: ["/api/runs", "/api/executions", "/api/workflow-executions"], routes: run.flatMap((routes) => routes(context)) },
-    { at: ["/api/steps", "/api/workflow-steps"], routes: stepRoutes(context) },
+    { at: ["/api/steps", "/api/workflow-steps"], routes: [...stepRoutes(context), ...stepControlRoutes(context)] },
     { at: ["/api/checkpoints"], routes: checkpointRoutes(context) },
     { at: ["/api/artifacts"], routes: artifactRoutes(context) },
     { at: ["/api/retention"], routes: retentionRoutes(context) },

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { WorkflowNotFoundError } from "@temporalio/client";
 import { ConflictError } from "../contract/errors.js";
 import { newId } from "../contract/id.js";
-import { type Request, SIGNAL } from "../contract/messages.js";
+import { BY_LONGHAUL, type Request, SIGNAL } from "../contract/messages.js";
 import { isFinished } from "../contract/run.js";
 import { applyAccepted } from "../db/projection.js";
 import { getRunState, type RunState } from "../db/runs.js";
@@ -15,13 +15,12 @@ import { temporalDeadline } from "./temporal-away.js";
 const CANCEL_PATIENCE = 5_000;
 const CANCEL_POLL = 100;
 
-/** @throws {ConflictError} when the run has finished. Paused already: nothing happens. */
+/** @throws {ConflictError} when the run has finished. Paused already: `now` stops what goes on still, and a pause of the run above becomes its own, too. */
 export async function pauseRun(context: ApiContext, id: string, user: User, mode: "boundary" | "now"): Promise<void> {
   const run = await openRun(context, id);
-  if (run.status === "paused") return;
   const request = { ...newRequest(user), mode };
   await signalOpen(context, id, SIGNAL.pause, request);
-  await applyStatus(context, id, "paused", request);
+  if (run.status !== "paused") await applyStatus(context, id, "paused", request);
 }
 
 /** @throws {ConflictError} when the run is not paused. */
@@ -29,6 +28,7 @@ export async function resumeRun(context: ApiContext, id: string, user: User): Pr
   const run = await openRun(context, id);
   if (run.status !== "paused") throw new ConflictError(`The run is ${run.status}, not paused.`, "not_paused");
   const request = newRequest(user);
+  await unpauseInTemporal(context, id, user);
   await signalOpen(context, id, SIGNAL.resume, request);
   await applyStatus(context, id, "running", request);
 }
@@ -36,15 +36,22 @@ export async function resumeRun(context: ApiContext, id: string, user: User): Pr
 /**
  * Cancel a run, and wait a little for its end.
  *
+ * @param patience milliseconds
  * @returns whether nothing of it is left running.
  * @throws {ConflictError} when it has finished, or finishes otherwise before the cancellation reaches it.
  */
-export async function cancelRun(context: ApiContext, id: string, user: User, reason?: string): Promise<boolean> {
-  await openRun(context, id);
+export async function cancelRun(
+  context: ApiContext,
+  id: string,
+  user: User,
+  { reason, patience = CANCEL_PATIENCE }: { reason?: string | undefined; patience?: number } = {},
+): Promise<boolean> {
+  const { status: before } = await openRun(context, id);
   await signalOpen(context, id, SIGNAL.cancel, { ...newRequest(user), ...(reason === undefined ? {} : { reason }) });
   await cancelExecution(context, id);
+  if (before === "paused") await unpauseInTemporal(context, id, user);
 
-  for (const end = Date.now() + CANCEL_PATIENCE; ; ) {
+  for (const end = Date.now() + patience; ; ) {
     const { status } = await getRunState(context.db, id);
     if (status === "cancelled") return true;
     if (isFinished(status)) throw hasEnded(status);
@@ -60,6 +67,18 @@ async function cancelExecution({ temporal }: ApiContext, id: string): Promise<vo
     // It ended between the two requests: its row will say how.
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
+}
+
+/** One that was paused in Temporal's own page hears nothing until it is let go on there, not even that it is cancelled. */
+async function unpauseInTemporal({ temporal, namespace }: ApiContext, id: string, user: User): Promise<void> {
+  const { workflowService } = temporal.connection;
+  const execution = { workflowId: id };
+  await temporal.withDeadline(temporalDeadline(), async () => {
+    const { workflowExtendedInfo } = await workflowService.describeWorkflowExecution({ namespace, execution });
+    if (!workflowExtendedInfo?.pauseInfo) return;
+    const identity = `${BY_LONGHAUL}${user.id}`;
+    await workflowService.unpauseWorkflowExecution({ namespace, workflowId: id, identity, requestId: newId("req") });
+  });
 }
 
 async function openRun({ db }: ApiContext, id: string): Promise<RunState> {

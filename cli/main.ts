@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { z } from "zod";
 import { packageRoot } from "../package-root.js";
 import { addApprove, addReject } from "./commands/approve.js";
+import { addBulk } from "./commands/bulk.js";
 import { addCancel } from "./commands/cancel.js";
 import { addCheckpoint } from "./commands/checkpoint.js";
 import { addCheckpoints } from "./commands/checkpoints.js";
@@ -27,6 +28,7 @@ import { addSecrets } from "./commands/secrets.js";
 import { addSendEvent } from "./commands/send-event.js";
 import { addDev, addStart } from "./commands/start.js";
 import { addStatus } from "./commands/status.js";
+import { addStep } from "./commands/step.js";
 import { addUsers } from "./commands/users.js";
 import { addValidate } from "./commands/validate.js";
 import { addWatch } from "./commands/watch.js";
@@ -52,6 +54,8 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
       addDelegate,
       addApprovals,
       addSendEvent,
+      addStep,
+      addBulk,
       addCheckpoints,
       addCheckpoint,
       addCompare,

@@ -39,10 +39,13 @@ export interface MailboxState {
   known: string[];
 }
 
+export type PauseHold = "own" | "above";
+
 export interface LifeState {
   /** Of the running time, in milliseconds; 0: no limit. */
   left: number;
-  paused: boolean;
+  /** Who has paused it: a person, or the run above. */
+  held: PauseHold[];
   /** What was told last. */
   status: RunStatus;
   /** What a person has asked since. */

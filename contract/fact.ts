@@ -85,12 +85,12 @@ export type FactBody =
     } & AnswerId)
   /** Counted from 1. */
   | { type: "approval.reminded"; step_id: string; reminder: number }
-  /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died. */
+  /** An attempt that did not succeed. `retry_at` null: the step failed with it. `status` lost: the worker died; stopped: the run was paused. */
   | {
       type: "step.attempt";
       step_id: string;
       attempt: number;
-      status: "failed" | "lost";
+      status: "failed" | "lost" | "stopped";
       error: StepError;
       started_at: string;
       completed_at: string;

@@ -28,6 +28,10 @@ export interface RoundsBefore {
   usage?: CountedUsage;
   /** What people have decided for this turn, in order. @default none */
   permits?: DecidedPermit[];
+  /** The round before was stopped in the middle, since the run was paused. @default false */
+  stopped?: boolean;
+  /** Somebody wants it tried now, whatever is known of the account's limit. @default false */
+  despite_limit?: boolean;
 }
 
 /** What a round gives that ended by a halt. */

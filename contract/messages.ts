@@ -2,6 +2,7 @@ import type { AgentSessionRow } from "./agent-session.js";
 import type { ArtifactRow } from "./artifact.js";
 import type { CommentRow, StepRef } from "./fact.js";
 import type { Json } from "./json.js";
+import type { StepAction } from "./step-action.js";
 
 /** Names of our signals and the query: reserved, user code cannot handle them. */
 export const SIGNAL = {
@@ -21,7 +22,11 @@ export const SIGNAL = {
 export const UPDATE = {
   answer: "longhaul.answer",
   delegate: "longhaul.delegate",
+  step: "longhaul.step",
 } as const;
+
+/** How Temporal's own requests that Longhaul makes for a person are signed, with that person's id. */
+export const BY_LONGHAUL = "longhaul: ";
 
 /** A request of a person, with the id and time the API chose for it. */
 export interface Request {
@@ -31,6 +36,8 @@ export interface Request {
   reason?: string | undefined;
   /** Of a pause: at the next step's beginning, or with the running step stopped and continued later. @default "boundary" */
   mode?: "boundary" | "now" | undefined;
+  /** It comes from the run above, which was asked. @default of this run itself */
+  above?: boolean | undefined;
 }
 
 export interface CommentMessage {
@@ -61,7 +68,7 @@ export interface LabelMessage extends Request {
 }
 
 /** Somebody's answer to an approval. */
-export interface AnswerMessage extends Omit<Request, "reason" | "mode"> {
+export interface AnswerMessage extends Omit<Request, "reason" | "mode" | "above"> {
   /** Row id of the step that asks. */
   step_id: string;
   /** What it is the answer to, where a step may ask several times: `WaitingFor.request`. */
@@ -90,8 +97,18 @@ export interface DelegateMessage extends Omit<Request, "reason" | "mode" | "by">
   comment?: string | undefined;
 }
 
+/** A person's hand on a step that is under way. */
+export interface StepMessage extends Omit<Request, "mode" | "above"> {
+  /** Row id of the step. */
+  step_id: string;
+  /** Leave it out; try it again at once instead of later; take `output` for what it gave. */
+  action: StepAction;
+  /** What the step gives when it is completed by hand: of the shape that the run's code expects. */
+  output?: Json | undefined;
+}
+
 /** Something that has happened outside, for the run to take when it waits for it. */
-export interface EventMessage extends Omit<Request, "reason" | "mode"> {
+export interface EventMessage extends Omit<Request, "reason" | "mode" | "above"> {
   name: string;
   payload: Json;
 }

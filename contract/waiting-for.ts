@@ -6,7 +6,7 @@ import { Time } from "./time.js";
 
 /** What a waiting run or step waits for. None waits silently. */
 export const WaitingFor = z.object({
-  kind: z.enum(["approval", "event", "timer", "slot", "limit"]),
+  kind: z.enum(["approval", "event", "timer", "slot", "limit", "resume"]),
   step_id: z.string().optional(),
   message: z.string(),
   /** When the wait began. */

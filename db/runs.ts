@@ -43,15 +43,7 @@ export interface RunState {
 export async function listRuns(db: Database, filter: RunFilter): Promise<Listed<Run>> {
   const { limit, offset } = sliceOf(filter);
   const from = filter.cursor === undefined ? undefined : momentAndId(filter.cursor);
-  const like = filter.q === undefined ? undefined : `%${escapeLike(filter.q)}%`;
-  const wanted: (SQL | undefined)[] = [
-    filter.project_id === undefined ? undefined : eq(runs.projectId, filter.project_id),
-    filter.workflow_id === undefined ? undefined : eq(runs.workflowId, filter.workflow_id),
-    filter.status === undefined ? undefined : inArray(runs.status, filter.status),
-    filter.branch === undefined ? undefined : eq(runs.branchName, filter.branch),
-    filter.parent_run_id === undefined ? undefined : eq(runs.parentRunId, filter.parent_run_id),
-    like === undefined ? undefined : or(ilike(runs.name, like), ilike(workflows.name, like), eq(runs.id, filter.q ?? "")),
-  ];
+  const wanted = wantedBy(filter);
   const older = from && or(lt(runs.createdAt, from.at), and(eq(runs.createdAt, from.at), lt(runs.id, from.id)));
   const rows = await db.orm
     .select({ run: runs, workflow: { name: workflows.name, type: workflows.type } })
@@ -83,6 +75,48 @@ export async function listRuns(db: Database, filter: RunFilter): Promise<Listed<
       steps: briefs.get(run.id) ?? [],
     }),
   });
+}
+
+type RunWish = Omit<RunFilter, keyof PageQuery>;
+
+function wantedBy(filter: RunWish): (SQL | undefined)[] {
+  const like = filter.q === undefined ? undefined : `%${escapeLike(filter.q)}%`;
+  return [
+    filter.project_id === undefined ? undefined : eq(runs.projectId, filter.project_id),
+    filter.workflow_id === undefined ? undefined : eq(runs.workflowId, filter.workflow_id),
+    filter.status === undefined ? undefined : inArray(runs.status, filter.status),
+    filter.branch === undefined ? undefined : eq(runs.branchName, filter.branch),
+    filter.parent_run_id === undefined ? undefined : eq(runs.parentRunId, filter.parent_run_id),
+    like === undefined ? undefined : or(ilike(runs.name, like), ilike(workflows.name, like), eq(runs.id, filter.q ?? "")),
+  ];
+}
+
+/** How many runs there are of each status. */
+export async function countByStatus(db: Database, filter: RunWish): Promise<Map<RunStatus, number>> {
+  const rows = await db.orm
+    .select({ status: runs.status, total: count() })
+    .from(runs)
+    .innerJoin(workflows, eq(workflows.id, runs.workflowId))
+    .where(and(...wantedBy(filter)))
+    .groupBy(runs.status);
+  return new Map(rows.map(({ status, total }) => [status, total]));
+}
+
+/** Runs by name alone, the oldest first. With `hasFailedStep` those that have failed with a step. */
+export async function findRuns(
+  db: Database,
+  { hasFailedStep = false, ...filter }: RunWish & { hasFailedStep?: boolean },
+  limit: number,
+): Promise<Pick<Run, "id" | "name" | "status">[]> {
+  const failed = sql`exists (select from ${steps} where ${steps.runId} = ${runs.id} and ${steps.status} = 'failed'
+    and ${steps.stepKey} = coalesce(${runs.error} ->> 'step_id', ${steps.stepKey}))`;
+  return db.orm
+    .select({ id: runs.id, name: runs.name, status: runs.status })
+    .from(runs)
+    .innerJoin(workflows, eq(workflows.id, runs.workflowId))
+    .where(and(...wantedBy(filter), hasFailedStep ? failed : undefined))
+    .orderBy(runs.createdAt, runs.id)
+    .limit(limit);
 }
 
 /**

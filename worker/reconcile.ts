@@ -4,6 +4,8 @@ import { isUnavailable } from "../db/database.js";
 import { unnarratedRuns, unsettledExecutions } from "../db/executions.js";
 import { settleRun } from "../db/projection-correct.js";
 import { mirrorNativePause } from "./native-pause.js";
+import { nativeEnding, tellNative } from "./native-story.js";
+import type { History } from "./replayer.js";
 import { ENDLESS, endingOf, type SettleDeps, settle } from "./settle.js";
 
 /** A run's code has failed its workflow task this often when it is given up. */
@@ -32,6 +34,8 @@ export class Reconciler {
   private readonly passes = new Set<Promise<void>>();
   private stopped = false;
   private settledAt = 0;
+  /** Executions that were cancelled, and are to be settled. */
+  private readonly lookedAt = new Set<string>();
 
   constructor(
     private readonly deps: ReconcilerDeps,
@@ -88,6 +92,27 @@ export class Reconciler {
     }
     const accepted = new Date(Date.now() - ACCEPTED_MS);
     for (const runId of await unnarratedRuns(db, accepted)) await this.attempt(runId, () => this.look(runId, undefined));
+    await this.lookAtCancelled();
+  }
+
+  /** Of runs that were cancelled of late: whether that was done in Temporal itself. */
+  private async lookAtCancelled(): Promise<void> {
+    const ended = await unsettledExecutions(this.deps.db, { finished: true });
+    const cancelled = ended.filter(({ status }) => status === "cancelled");
+    for (const { runId, execution } of cancelled) {
+      if (this.lookedAt.has(execution)) continue;
+      await this.attempt(runId, async () => {
+        await this.tellEnding(runId, await this.deps.client.workflow.getHandle(runId, execution).fetchHistory());
+        this.lookedAt.add(execution);
+      });
+    }
+    const open = new Set(cancelled.map(({ execution }) => execution));
+    for (const execution of this.lookedAt) if (!open.has(execution)) this.lookedAt.delete(execution);
+  }
+
+  private async tellEnding(runId: string, history: History): Promise<void> {
+    const act = nativeEnding(history);
+    if (act && act.identity !== ENDLESS) await tellNative(this.deps.db, this.deps.client, runId, act);
   }
 
   private async attempt(runId: string, act: () => Promise<void>): Promise<void> {
@@ -111,13 +136,14 @@ export class Reconciler {
     if (latest === null) return;
 
     if (latest.status.name === "RUNNING" || latest.status.name === "PAUSED") {
-      await mirrorNativePause(db, runId, latest.raw);
+      await mirrorNativePause(db, client, runId, latest.raw);
       const attempt = latest.raw.pendingWorkflowTask?.attempt ?? 0;
       if (attempt > TASK_FAILURES) await this.giveUp(runId, latest.runId);
       return;
     }
     if (execution !== undefined && latest.runId !== execution) return;
     const history = await client.workflow.getHandle(runId, latest.runId).fetchHistory();
+    await this.tellEnding(runId, history);
     await settleRun(db, runId, latest.runId, endingOf(history, latest.status.name));
   }
 

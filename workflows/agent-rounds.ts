@@ -1,10 +1,13 @@
 import { isCancellation, sleep } from "@temporalio/workflow";
 import type { AgentValue } from "../activities/agent/index.js";
 import type { Outcome } from "../contract/activity.js";
+import type { AgentSessionRow } from "../contract/agent-session.js";
 import type { CountedUsage } from "../contract/budget.js";
 import type { Halt, Halted, RoundsBefore } from "../contract/halt.js";
 import type { PermitAsking } from "../contract/permit.js";
 import { askPermit } from "./agent-permit.js";
+import { tellStoppedRound } from "./agent-stop.js";
+import { Stopped } from "./controls.js";
 import type { Engine, Place } from "./engine.js";
 import { readFailure } from "./failure.js";
 import type { StepBudget } from "./step-budget.js";
@@ -36,11 +39,27 @@ export async function agentRounds(
   budget.beginTry();
   for (;;) {
     await budget.admit(place);
-    const outcome = await round(before, spent).catch((error: unknown) => {
-      const { detail, output } = readFailure(error);
-      if (detail) budget.count(usageIn(output), lasted(detail));
-      throw error;
-    });
+    if (engine.life.isStill) await engine.pausing.hold(place);
+    let outcome: Outcome<AgentValue | Halted>;
+    try {
+      outcome = await engine.controls.guard(undefined, { stops: true }, () => round(before, spent));
+    } catch (error) {
+      if (!(error instanceof Stopped)) {
+        const { detail, output } = readFailure(error);
+        if (detail) budget.count(usageIn(output), lasted(detail));
+        throw error;
+      }
+      const { sessions, ...stopped } = tellStoppedRound(engine, place, error, before);
+      began ??= error.failure.detail?.started_at;
+      budget.count(stopped.usage, stopped.ms);
+      spent += stopped.ms;
+      before = stopped.before;
+      await engine.pausing.hold(place).catch((stop: unknown) => {
+        if (isCancellation(stop)) leaveSessions(engine, sessions);
+        throw stop;
+      });
+      continue;
+    }
     began ??= outcome.started_at;
     if (place.step.kind === "agent") place.since = began; // inside another step the try began before
     const { value } = outcome;
@@ -51,30 +70,34 @@ export async function agentRounds(
     tellTrace(engine.narrator, outcome);
     before = value.before;
     try {
-      if (halt.why === "limit") await waitOut(engine, place, halt, limits++);
-      else if (halt.why === "budget") await budget.ask(place, halt);
+      if (halt.why === "limit") {
+        if (await waitOut(engine, place, halt, limits++)) before = { ...before, despite_limit: true };
+      } else if (halt.why === "budget") await budget.ask(place, halt);
       else before = { ...before, permits: [...(before.permits ?? []), await askPermit(engine, place, halt, asking)] };
     } catch (error) {
-      if (isCancellation(error)) leaveSessions(engine, outcome);
+      if (isCancellation(error)) leaveSessions(engine, outcome.sessions);
       throw error;
     }
     spent += lasted(outcome);
   }
 }
 
-/** @param limits how often this turn has met one before */
-function waitOut(engine: Engine, place: Place, { message, ...limit }: Halt & { why: "limit" }, limits: number): Promise<void> {
+/**
+ * @param limits how often this turn has met one before
+ * @returns whether a person wants it tried before that
+ */
+function waitOut(engine: Engine, place: Place, { message, ...limit }: Halt & { why: "limit" }, limits: number): Promise<boolean> {
   const { step } = place;
   const earliest = Date.now() + Math.min(SHORTEST_WAIT_MS * 2 ** limits, LONGEST_PAUSE_MS);
   const until = new Date(Math.max(Date.parse(limit.until), earliest)).toISOString();
   const ms = () => Math.max(1, Date.parse(until) - Date.now());
   const summary = `${step.key}: ${message}`.slice(0, 120);
   const what = { kind: "limit" as const, step_id: step.id, message, since: new Date().toISOString(), until };
-  return engine.standStill(place, what, () => sleep(ms(), { summary }));
+  return engine.standStill(place, what, () => engine.controls.untilRetried(step.id, () => sleep(ms(), { summary })));
 }
 
 /** Nobody goes on with them. */
-function leaveSessions({ narrator }: Engine, { sessions = [] }: Outcome<unknown>): void {
+function leaveSessions({ narrator }: Engine, sessions: readonly AgentSessionRow[] = []): void {
   for (const session of sessions) narrator.tell({ type: "session.updated", session: { ...session, status: "cancelled" } });
 }
 

@@ -124,14 +124,16 @@ export class Children {
     return () => void this.tells.delete(tell);
   }
 
+  /** Those that are paused already hear it, too: this one may stop what goes on. */
   pause(request: Request): void {
-    this.paused = request;
-    for (const tell of this.tells) send(tell, SIGNAL.pause, request);
+    this.paused = { ...request, above: true };
+    for (const tell of this.tells) send(tell, SIGNAL.pause, this.paused);
   }
 
+  /** One that a person has paused by itself stays so. */
   resume(request: Request): void {
     this.paused = null;
-    for (const tell of this.tells) send(tell, SIGNAL.resume, request);
+    for (const tell of this.tells) send(tell, SIGNAL.resume, { ...request, above: true });
   }
 }
 

@@ -59,7 +59,9 @@ export function createContext(engine: Engine): AnyContext {
 
   function run<T>(name: string, fn: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
     return engine.step({ kind: "function", key: name, options, input: null }, (place) =>
-      timed(() => engine.inside(place, () => within(name, options.timeout, async () => asJson(await fn(), name) as T))),
+      timed(() =>
+        engine.inside(place, () => within(engine.life, name, options.timeout, async () => asJson(await fn(), name) as T)),
+      ),
     );
   }
 
@@ -70,7 +72,9 @@ export function createContext(engine: Engine): AnyContext {
       return { stepId: id, status: "skipped" };
     }
     try {
-      return { stepId: id, status: "completed", data: (await configured(id, config)) as Data };
+      const data = (await configured(id, config)) as Data;
+      if (data === undefined && engine.result(id)?.status === "skipped") return { stepId: id, status: "skipped" }; // by a person
+      return { stepId: id, status: "completed", data };
     } catch (error) {
       if (onFailure !== "continue" || !(error instanceof StepFailed)) throw error;
       return {

@@ -13,15 +13,18 @@ import { StepFailed } from "../sdk/step-failed.js";
 import { Approvals } from "./approvals.js";
 import { Budgets } from "./budgets.js";
 import { Children } from "./child.js";
+import { Controls, Decided, type OpenStep, SkippedByHand } from "./controls.js";
 import { readFailure, type StepFailure } from "./failure.js";
 import { refuseLongHistory } from "./history-limit.js";
 import type { Life } from "./life.js";
 import { Mailbox } from "./mailbox.js";
 import type { Narrator } from "./narrator.js";
 import { Numbering } from "./numbering.js";
+import { Pausing } from "./pausing.js";
 import { RunTree } from "./run-tree.js";
 import { giveBack, Seeding } from "./seeding.js";
 import { checkOptions } from "./step-options.js";
+import { tellSkippedByHand, textOfHand } from "./tell-by-hand.js";
 import { type StepEnd, tellCheckpoint, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 import { untraced } from "./untraced.js";
 
@@ -65,6 +68,8 @@ export class Engine {
   readonly mailbox: Mailbox;
   readonly budgets: Budgets;
   readonly children = new Children();
+  readonly controls = new Controls();
+  readonly pausing: Pausing;
   /** What people were told once about the run, and need not be told again. */
   readonly noticed = new Set<string>();
   /** Rules of what people have allowed agents for the whole run. */
@@ -89,6 +94,7 @@ export class Engine {
     readonly life: Life,
   ) {
     const before = spec.continued?.engine;
+    this.pausing = new Pausing(narrator, life, this.controls);
     this.phase = before ? before.phase : (spec.phases[0] ?? null);
     this.approvals = new Approvals(spec.run_id, narrator, life);
     this.mailbox = new Mailbox(before?.events);
@@ -285,18 +291,35 @@ export class Engine {
     work: Work<Value>,
     [first, policy]: [number, RetryPolicy],
   ): Promise<Value> {
+    const open = this.controls.begin(step);
+    try {
+      return await this.tries(plan, open, work, [first, policy]);
+    } finally {
+      this.controls.end(open);
+    }
+  }
+
+  private async tries<Value>(
+    plan: StepPlan,
+    open: OpenStep,
+    work: Work<Value>,
+    [first, policy]: [number, RetryPolicy],
+  ): Promise<Value> {
+    const { step } = open;
     const tries = policy.maxAttempts ?? 1;
+    const began = new Date().toISOString();
     let number = first;
     for (let tried = 1; ; tried++, number++) {
       const place: Place = { step, attempt: number, lost: 0 };
       const begun = new Date().toISOString();
       const done = this.begin(step, plan);
       try {
-        const outcome = await work(place);
+        const outcome = await this.pausing.try(plan, place, work, open);
         tellLost(this.narrator, place, outcome);
         this.complete(place, outcome);
         return outcome.value;
       } catch (thrown) {
+        if (thrown instanceof Decided) return this.byHand<Value>(place, thrown, began);
         const failure = readFailure(thrown);
         this.tree.forgetWhenLost(failure.error);
         if (failure.detail) tellLost(this.narrator, place, failure.detail);
@@ -307,15 +330,39 @@ export class Engine {
           throw thrown;
         }
         if (tried >= tries || !isRetryable(policy, failure.error.type)) throw this.fail(place, "failed", failure, begun);
-        await this.backOff(place, failure, begun, retryDelay(policy, tried)).catch((stop: unknown) => {
+        const stopped = await this.backOff(place, failure, begun, retryDelay(policy, tried)).catch((stop: unknown) => {
+          if (stop instanceof Decided) return stop;
           const message = isCancellation(stop) ? plan.stopped?.() : undefined;
           if (message !== undefined) this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
           throw stop; // the end of a run settles its steps
         });
+        if (stopped) return this.byHand<Value>(place, stopped, began);
       } finally {
         done();
       }
     }
+  }
+
+  /** A step as a person has decided about it. */
+  private byHand<Value>(place: Place, { asked, left }: Decided, began: string): Value {
+    const { step } = place;
+    if (left?.detail) {
+      tellLost(this.narrator, place, left.detail);
+      tellTrace(this.narrator, left.detail);
+    }
+    const { action, by, reason = null } = asked;
+    this.comment(textOfHand(asked, step), step.id, { by_hand: action, by, reason });
+    const started_at = place.since ?? left?.detail?.started_at ?? began;
+    if (action === "complete") {
+      const value = (asked.output ?? null) as Value; // the API has seen to its shape
+      this.complete(place, { value, started_at, completed_at: new Date().toISOString(), lost: [] });
+      return value;
+    }
+    this.results.set(step.key, { stepId: step.key, status: "skipped" });
+    this.latest = step;
+    tellSkippedByHand(this.narrator, place, started_at);
+    if (this.spec.program.kind === "code") return undefined as Value; // as one that its author has switched off
+    throw new SkippedByHand(`${step.key} was skipped.`);
   }
 
   private begin(step: StepRef, plan: StepPlan): () => void {
@@ -332,7 +379,7 @@ export class Engine {
     const say = (level: "info" | "warn", text: string) =>
       this.narrator.tell({ type: "log", level, text: `${plan.kind} ${plan.key}: ${text}`, step_id: step.id, attempt });
     try {
-      const outcome = await work(place);
+      const outcome = await this.pausing.inside(plan, place, work);
       tellLost(this.narrator, place, outcome);
       tellTrace(this.narrator, outcome);
       say("info", "done");
@@ -386,8 +433,12 @@ export class Engine {
 
   private async backOff(place: Place, failure: StepFailure, begun: string, delay: number): Promise<void> {
     const { step, attempt, lost } = place;
+    const open = this.controls.of(step);
     tellFailedTry(this.narrator, place, failure, { begun, delay });
-    await sleep(delay, { summary: `${step.name}: before try ${attempt + lost + 1}` });
-    await this.life.gate();
+    await this.controls.guard(open, { stops: false }, async () => {
+      const summary = `${step.name}: before try ${attempt + lost + 1}`;
+      await this.controls.untilRetried(step.id, () => sleep(delay, { summary }));
+      await this.life.gate();
+    });
   }
 }

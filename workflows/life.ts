@@ -1,89 +1,117 @@
-import { CancellationScope, condition, isCancellation, sleep } from "@temporalio/workflow";
-import type { LifeState } from "../contract/continuation.js";
+import { condition } from "@temporalio/workflow";
+import type { LifeState, PauseHold } from "../contract/continuation.js";
 import type { Request } from "../contract/messages.js";
 import type { RunStatus, WaitingFor } from "../contract/run.js";
+import { Clock } from "./clock.js";
 import type { Narrator } from "./narrator.js";
 
 /**
  * Whether a run goes on, waits or is paused, and how much of its running time is left.
  *
  * A run is `waiting` when nothing of it runs and something waits. The time limit counts running time alone:
- * its timer stands still while the run is paused or waits.
+ * its timer stands still while the run is paused or waits. A pause is a person's own or comes from the run above; it is over when both are.
  */
 export class Life {
   private status: RunStatus = "pending";
   private told: WaitingFor | undefined;
-  private paused = false;
+  private readonly held: Set<PauseHold>;
+  private still = false;
   private running = 0;
   private apart = 0;
   private frozen = false;
   private asked: Request | null = null;
   private readonly waits = new Map<string, WaitingFor>();
-  private clock: CancellationScope | undefined;
-  private clockStarted = 0;
-  private left: number;
+  private readonly clock: Clock;
+  private readonly others = new Set<Clock>();
+  /** Called when what is under way is to be stopped. */
+  onStill: () => void = () => {};
 
   /** @param before how the run's execution before this one left it. */
   constructor(
     private readonly narrator: Narrator,
     timeoutMs: number,
-    private readonly onTimeout: () => void,
+    onTimeout: () => void,
     private readonly before?: LifeState,
   ) {
-    this.left = before?.left ?? timeoutMs;
-    this.paused = before?.paused ?? false;
+    this.clock = new Clock(before?.left ?? timeoutMs, "time limit of the run", onTimeout);
+    this.held = new Set(before?.held);
   }
 
   start(): void {
     this.status = this.before?.status ?? "pending"; // as was told
-    if (this.status === "running") this.startClock();
+    if (this.status === "running") this.clock.start();
     this.settle(this.before?.asked ?? undefined);
   }
 
   /** Tell nothing more: what is asked now is for the run's next execution to tell. */
   freeze(): void {
     this.frozen = true;
-    this.stopClock();
+    this.clock.stop();
   }
 
   /** The run is stopped: what is still to be done waits for nobody, and is told here. */
   lift(): void {
     this.frozen = false;
-    this.paused = false;
+    this.held.clear();
+    this.goOn();
     this.settle();
   }
 
   /** What the run's next execution needs to go on. */
   handOver(): LifeState {
-    const { left, paused, status, asked } = this;
-    return { left, paused, status, asked };
+    const { clock, held, status, asked } = this;
+    return { left: clock.remaining, held: [...held], status, asked };
   }
 
   /** Stop the clock: the run ends. */
   end(): void {
     this.status = "completed";
-    this.stopClock();
+    this.clock.stop();
   }
 
   get isPaused(): boolean {
-    return this.paused;
+    return this.held.size > 0;
+  }
+
+  /** Paused, and nothing that can be stopped goes on meanwhile. */
+  get isStill(): boolean {
+    return this.still;
   }
 
   /** Resolves at once, or when the run is resumed. */
   async gate(): Promise<void> {
-    if (this.paused) await condition(() => !this.paused);
+    if (this.isPaused) await condition(() => !this.isPaused);
   }
 
+  /** With mode `now` what is under way is stopped as well, also when the run was paused before. */
   pause(request: Request): void {
-    if (this.paused) return;
-    this.paused = true;
+    const isFirst = !this.isPaused;
+    this.held.add(request.above ? "above" : "own");
+    if (isFirst) this.settle(request);
+    if (request.mode !== "now" || this.still) return;
+    this.still = true;
+    for (const clock of this.others) clock.stop();
+    this.onStill();
+  }
+
+  /** What the run above has paused it resumes, and no more; a person resumes the run in any case. */
+  resume(request: Request): void {
+    if (!this.isPaused) return;
+    if (request.above) this.held.delete("above");
+    else this.held.clear();
+    if (this.isPaused) return;
+    this.goOn();
     this.settle(request);
   }
 
-  resume(request: Request): void {
-    if (!this.paused) return;
-    this.paused = false;
-    this.settle(request);
+  /** A time limit that stands still while nothing of the run goes on. @returns what to call when it does not count any more */
+  limit(clock: Clock): () => void {
+    this.others.add(clock);
+    if (!this.still) clock.start();
+    return () => {
+      this.others.delete(clock);
+      clock.stop();
+    };
   }
 
   /** Something is being done until the returned function is called. `apart`: not in the run's own time. */
@@ -128,6 +156,12 @@ export class Life {
     });
   }
 
+  private goOn(): void {
+    if (!this.still) return;
+    this.still = false;
+    for (const clock of this.others) clock.start();
+  }
+
   private settle(request?: Request): void {
     if (this.status === "completed") return;
     if (this.frozen) {
@@ -135,11 +169,11 @@ export class Life {
       return;
     }
     const [first] = this.waits.values();
-    const waits = !this.paused && this.running === 0 ? first : undefined;
-    const next: RunStatus = this.paused ? "paused" : waits ? "waiting" : "running";
+    const waits = !this.isPaused && this.running === 0 ? first : undefined;
+    const next: RunStatus = this.isPaused ? "paused" : waits ? "waiting" : "running";
     // While all that is done is done apart, the run's own time stands still.
-    if (next === "running" && (this.apart === 0 || this.running > this.apart)) this.startClock();
-    else this.stopClock();
+    if (next === "running" && (this.apart === 0 || this.running > this.apart)) this.clock.start();
+    else this.clock.stop();
     if (next === this.status && waits === this.told) return;
 
     this.status = next;
@@ -154,26 +188,6 @@ export class Life {
       },
       request?.at,
     );
-  }
-
-  private startClock(): void {
-    if (this.left <= 0 || this.clock) return;
-    const clock = new CancellationScope();
-    this.clock = clock;
-    this.clockStarted = Date.now();
-    clock
-      .run(() => sleep(this.left, { summary: "time limit of the run" }))
-      .then(this.onTimeout)
-      .catch((error: unknown) => {
-        if (!isCancellation(error)) throw error;
-      });
-  }
-
-  private stopClock(): void {
-    if (!this.clock) return;
-    this.left = Math.max(1, this.left - (Date.now() - this.clockStarted));
-    this.clock.cancel();
-    this.clock = undefined;
   }
 }
 

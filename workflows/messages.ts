@@ -12,6 +12,7 @@ import {
   type Request,
   type SessionMessage,
   SIGNAL,
+  type StepMessage,
   UPDATE,
 } from "../contract/messages.js";
 import type { Engine } from "./engine.js";
@@ -26,7 +27,7 @@ export function listen(engine: Engine): void {
   });
   on<Request>(SIGNAL.resume, (request) => {
     life.resume(request);
-    children.resume(request);
+    if (!life.isPaused) children.resume(request);
   });
   // The reason alone: the cancel itself is Temporal's own, which comes right after.
   on<Request>(SIGNAL.cancel, ({ reason, at }) => {
@@ -57,6 +58,10 @@ export function listen(engine: Engine): void {
   decide<DelegateMessage, Answered>(UPDATE.delegate, {
     check: (message) => engine.approvals.checkDelegation(message),
     handle: (message) => engine.approvals.delegate(message),
+  });
+  decide<StepMessage, { step_id: string }>(UPDATE.step, {
+    check: (message) => engine.controls.check(message),
+    handle: (message) => engine.controls.decide(message),
   });
   setHandler(defineQuery("state"), () => engine.state);
 

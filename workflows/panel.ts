@@ -15,6 +15,7 @@ import type { PanelAnswer, PanelAnswers, PanelMember, PanelOptions } from "../sd
 import { StepFailed } from "../sdk/step-failed.js";
 import { type AgentStepOptions, agentStep, unavailable } from "./agent-step.js";
 import { defined } from "./call.js";
+import { SkippedByHand } from "./controls.js";
 import type { Engine } from "./engine.js";
 import { type PanelRule, type PanelVerdict, type PanelVoice, verdictOf } from "./panel-verdict.js";
 import { timed } from "./timed.js";
@@ -125,15 +126,20 @@ async function hear(panel: Panel, ask: Ask): Promise<Heard> {
     try {
       const answer = await scope.run(() => ask(member, stopped));
       if (heard.verdict) return;
+      if (answer === undefined) throw skippedMember(member); // by a person
       heard.voices.push({ name: member.name, answer });
       heard.verdict = verdictOf(panel, panel.members.length, heard.voices);
       if (heard.verdict) for (const other of scopes) other.cancel(); // does nothing to what is over
     } catch (error) {
-      heard.failures.set(member.name, error);
+      heard.failures.set(member.name, error instanceof SkippedByHand ? skippedMember(member) : error);
     }
   };
   await Promise.all(scopes.map((scope, i) => listen(panel.members[i] as Member, scope)));
   return heard;
+}
+
+function skippedMember({ name }: Member): StepFailed {
+  return new StepFailed(name, "skipped", "Somebody has skipped it.");
 }
 
 function resultOf(key: string, { members, strategy }: Panel, { voices, failures, verdict }: Heard): PanelAnswers | PanelAnswer {

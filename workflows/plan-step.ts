@@ -17,6 +17,7 @@ import { asJson } from "./as-json.js";
 import { type DoOptions, defined } from "./call.js";
 import { renderChecks } from "./checks.js";
 import { child } from "./child.js";
+import { SkippedByHand } from "./controls.js";
 import type { Engine, StepPlan } from "./engine.js";
 import { nap } from "./nap.js";
 import { type Panel, panelStep } from "./panel.js";
@@ -47,7 +48,12 @@ export async function doStep(
   } catch (error) {
     return refuse(engine, step, error);
   }
-  return { output: await begin() };
+  try {
+    return { output: await begin() };
+  } catch (error) {
+    if (error instanceof SkippedByHand) return "skipped";
+    throw error;
+  }
 }
 
 /** Leaves a row that says so. */

@@ -1,3 +1,4 @@
+import { CancellationScope } from "@temporalio/workflow";
 import type { RunRef } from "../contract/activity.js";
 import type { StepError } from "../contract/step.js";
 import { activitiesFor } from "./proxies.js";
@@ -5,6 +6,8 @@ import { activitiesFor } from "./proxies.js";
 /** The run's tree, made by the first step that asks. */
 export class RunTree {
   private opened: Promise<void> | undefined;
+  /** Of the run: the step that asks first may be stopped while others wait for the tree. */
+  private readonly scope = CancellationScope.current();
 
   /** @param isOpen an execution of the run before this one has made it. */
   constructor(
@@ -20,9 +23,7 @@ export class RunTree {
 
   open(): Promise<void> {
     if (this.opened) return this.opened;
-    const opened = activitiesFor("workspace", {})
-      .openWorkspace(this.run)
-      .then(() => undefined);
+    const opened = this.scope.run(() => activitiesFor("workspace", {}).openWorkspace(this.run)).then(() => undefined);
     opened.catch(() => {
       this.opened = undefined; // the next step that needs it tries again
     });

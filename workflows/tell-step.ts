@@ -22,6 +22,25 @@ export function tellLost(narrator: Narrator, place: Place, { lost }: Trace): voi
   }
 }
 
+/** Tell a try that a pause has stopped, and count it in the place: one more comes in its stead. */
+export function tellStopped(narrator: Narrator, place: Place, { detail }: StepFailure, begun: string): void {
+  if (detail) {
+    tellLost(narrator, place, detail);
+    tellTrace(narrator, detail);
+  }
+  const at = detail?.completed_at ?? new Date().toISOString();
+  narrator.tell({
+    type: "step.attempt",
+    step_id: place.step.id,
+    attempt: place.attempt + place.lost++,
+    status: "stopped",
+    error: { type: "paused", message: "It was stopped as the run was paused, and is done again when that goes on." },
+    started_at: detail?.started_at ?? begun,
+    completed_at: at,
+    retry_at: at,
+  });
+}
+
 /** Tell what a try has left besides its value. */
 export function tellTrace(narrator: Narrator, trace: Trace): void {
   for (const session of trace.sessions ?? []) narrator.tell({ type: "session.updated", session });

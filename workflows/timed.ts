@@ -1,26 +1,26 @@
-import { CancellationScope, sleep } from "@temporalio/workflow";
+import { CancellationScope } from "@temporalio/workflow";
 import type { Outcome } from "../contract/activity.js";
 import { StepFailed } from "../sdk/step-failed.js";
+import { Clock } from "./clock.js";
+import type { Life } from "./life.js";
 
-/** A function's time limit: what it does by `ctx` is cancelled when it is over. */
-export async function within<T>(key: string, limit: number | undefined, fn: () => Promise<T>): Promise<T> {
+/** A function's time limit: what it does by `ctx` is cancelled when it is over. It stands still while the run does. */
+export async function within<T>(life: Life, key: string, limit: number | undefined, fn: () => Promise<T>): Promise<T> {
   if (!limit) return fn();
   const scope = new CancellationScope();
-  const clock = new CancellationScope();
   let over = false;
-  const ticking = clock.run(async () => {
-    await sleep(limit, { summary: `time limit of ${key}` });
+  const clock = new Clock(limit, `time limit of ${key}`, () => {
     over = true;
     scope.cancel();
   });
-  ticking.catch(() => undefined); // cancelled when the function is done
+  const end = life.limit(clock);
   try {
     return await scope.run(fn);
   } catch (error) {
     if (over) throw new StepFailed(key, "timed_out", `${key} took more than its ${limit} ms.`);
     throw error;
   } finally {
-    clock.cancel();
+    end();
   }
 }
 

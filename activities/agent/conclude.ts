@@ -1,5 +1,6 @@
 import type { Call } from "../../contract/activity.js";
 import type { AgentSessionRow } from "../../contract/agent-session.js";
+import type { RoundsBefore } from "../../contract/halt.js";
 import type { Json } from "../../contract/json.js";
 import type { DecidedPermit } from "../../contract/permit.js";
 import type { CheckResult } from "../../contract/verify.js";
@@ -27,6 +28,8 @@ export interface Talked {
   secrets: SecretMask;
   /** What people have decided for it. */
   decided: readonly DecidedPermit[];
+  /** What another round needs to go on. */
+  before: RoundsBefore;
 }
 
 const FILES_LISTED = 500;
@@ -39,7 +42,7 @@ const SESSION_STATUS = { completed: "completed", failed: "failed", stopped: "can
  * @throws {StepFailure} with the answer, as far as there is one, as its output.
  */
 export async function conclude(talked: Talked, turn: string, start: TurnStart): Promise<AgentValue> {
-  const { call, work, end, secrets, decided } = talked;
+  const { call, work, end, secrets, decided, before } = talked;
   const { permission, verify: checks = [], instructionFiles } = call.input;
   const mask = secrets.text;
   const after = await treeState(call.run.workspace.path);
@@ -58,7 +61,7 @@ export async function conclude(talked: Talked, turn: string, start: TurnStart): 
   const wrote = permission === "plan" && (changed.length > 0 || start.state.head !== after.head);
   const putBack = wrote ? await takeBack({ call, work, turn }, start, after) : undefined;
   if (putBack) work.log.write("log", `${putBack}\n`, "warn"); // the failure of a step that was stopped does not say it
-  if (end.status === "stopped") throw new StepFailure("cancelled", "The agent was stopped.", value); // perform knows the reason
+  if (end.status === "stopped") throw new StepFailure("cancelled", "The agent was stopped.", { ...value, before }); // perform knows the reason
   if (end.failure) throw new StepFailure(end.failure.type, mask([end.failure.message, putBack].filter(Boolean).join(" ")), value);
   if (wrote) {
     const what = changed.length > 0 ? changed.slice(0, 5).join(", ") : "a commit was made";

@@ -50,9 +50,10 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   await folderInside(run.workspace.path, undefined);
   await refuseUncheckable(checks, call);
 
-  const before: RoundsBefore = { worked_ms: 0, ...input.before, lineage, tool_calls: trail.count };
+  const { stopped = false, despite_limit = false, ...earlier } = input.before ?? {};
+  const before: RoundsBefore = { worked_ms: 0, ...earlier, lineage, tool_calls: trail.count };
   const limits = limitsOf(deps, accountOf(agentProvider(provider), { ...process.env, ...env }, input.model));
-  const held = await limits.find();
+  const held = despite_limit ? undefined : await limits.find();
   if (held) return { halt: held, before };
   const budget = await turnBudget(deps, run, input.budgets);
   const { title, cost } = abilitiesOf(provider);
@@ -70,7 +71,7 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
     ...asked(call, work),
     env,
     mcpServers: servers,
-    goOn: decided.length > 0 ? toldOf(decided.at(-1)!) : undefined,
+    goOn: decided.length > 0 && !stopped ? toldOf(decided.at(-1)!) : undefined,
     permit: createPermit({
       permission: input.permission ?? "default",
       attended: input.ask !== undefined,
@@ -102,14 +103,15 @@ export async function converse(deps: AgentDeps, call: Call<AgentTask>, work: Wor
   await teller.settled();
 
   const worked_ms = before.worked_ms + end.worked_ms;
-  const talked: Talked = { call, work, end: { ...end, worked_ms }, session, trail, secrets, decided };
+  const permits = decided.length > 0 ? { permits: decided } : {};
+  const further = { ...before, tool_calls: trail.count, worked_ms, usage: end.usage, ...permits };
+  const talked: Talked = { call, work, end: { ...end, worked_ms }, session, trail, secrets, decided, before: further };
   if (!end.halt) return conclude(talked, turn, start);
   await leave(talked);
   const halt = { ...end.halt, message: secrets.text(end.halt.message) };
   await limits.note(halt);
   if (halt.why === "permission") work.log.write("log", `${halt.message}\n`, "warn");
-  const permits = decided.length > 0 ? { permits: decided } : {};
-  return { halt, before: { ...before, tool_calls: trail.count, worked_ms, usage: end.usage, ...permits } };
+  return { halt, before: further };
 }
 
 /** What the step itself says of its turn. */

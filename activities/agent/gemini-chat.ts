@@ -51,9 +51,10 @@ export function makeLoadable(configDir: string, sessionId: string): void {
   if (chat !== undefined) renameSync(chat, join(dirname(chat), `session-0000-00-00T00-00-${sessionId.slice(0, 8)}.jsonl`));
 }
 
-/** How many prompts a session has had. */
+/** How many prompts a session has had; none before the model's first answer: Gemini CLI loads no session without one. */
 export function promptsIn(file: string | undefined): number {
-  return messagesOf(file).filter(isPrompt).length;
+  const messages = messagesOf(file);
+  return messages.some(({ type }) => type === "gemini") ? messages.filter(isPrompt).length : 0;
 }
 
 /** What was used since a prompt came, by each answer of the model. @param promptsBefore how many prompts came earlier. */

@@ -129,7 +129,7 @@ async function removeProject(
 /** Cancel a run; one that does not end by itself (its worker is away, say) is ended by Temporal. */
 async function endRun(context: ApiContext, id: string, user: User): Promise<void> {
   try {
-    if (await cancelRun(context, id, user, "Its project is deleted.")) return;
+    if (await cancelRun(context, id, user, { reason: "Its project is deleted." })) return;
     await context.temporal.workflow.getHandle(id).terminate("Its project is deleted.");
   } catch (error) {
     if (!(error instanceof ConflictError)) throw error;

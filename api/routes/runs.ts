@@ -6,15 +6,16 @@ import { isFinished, Run, RunStatus } from "../../contract/run.js";
 import { WholeRun } from "../../contract/whole-run.js";
 import { recordAudit } from "../../db/audit.js";
 import { deleteRun } from "../../db/projection.js";
-import { getRun, getRunState, listRuns } from "../../db/runs.js";
+import { getRunState, listRuns } from "../../db/runs.js";
 import type { User } from "../../db/tokens.js";
 import { findWorkflow } from "../../db/workflows.js";
 import type { ApiContext } from "../context.js";
 import { cancelRun, pauseRun, resumeRun } from "../control-run.js";
 import { anyCase, ById, onePlace, pageFields, wordList } from "../fields.js";
-import { type ForkBody as Fork, ForkBody, failedStep, prepareFork } from "../fork-run.js";
+import { type ForkBody as Fork, ForkBody, prepareFork } from "../fork-run.js";
 import { once } from "../idempotency.js";
 import { readRun, withLink } from "../read-run.js";
+import { retryRun } from "../retry-run.js";
 import { created, gone, listed, Many, One, ok, type Route, route } from "../route.js";
 import { deleteExecutions, deleteFiles } from "../run-remains.js";
 import { prepareRun, startFields, startRun } from "../start-run.js";
@@ -124,7 +125,7 @@ export function runControlRoutes(context: ApiContext): Route[] {
       body: z.strictObject({ reason: z.string().max(10_000).optional() }),
       answers: { 200: One(WholeRun), 202: One(WholeRun) },
       handle: async ({ params, body, user }) => {
-        const done = await cancelRun(context, params.id, user, body.reason);
+        const done = await cancelRun(context, params.id, user, body);
         return { status: done ? 200 : 202, body: { data: await readRun(context, params.id) } };
       },
     }),
@@ -145,9 +146,12 @@ export function runControlRoutes(context: ApiContext): Route[] {
       params: ById,
       body: z.strictObject({ mode: anyCase(["fork"], "can only be fork") }),
       answers: { 201: One(WholeRun) },
-      handle: async ({ params, user }, req) => {
-        const step_number = failedStep(await getRun(context.db, params.id));
-        return fork(params.id, { step_number }, user, req);
+      handle: async ({ params: { id }, user }, req) => {
+        const asked = { userId: user.id, route: `retry ${id}`, body: {}, prefix: "run" };
+        return once(context, req, asked, async (choose) => {
+          const started = await retryRun(context, id, user, choose);
+          return created(`/api/runs/${started}`, await readRun(context, started));
+        });
       },
     }),
   ];

@@ -1,14 +1,21 @@
+import type { Request } from "express";
 import { z } from "zod";
 import { Artifact } from "../../contract/artifact.js";
 import { Comment } from "../../contract/comment.js";
+import { Json } from "../../contract/json.js";
 import { Step, StepAttempt } from "../../contract/step.js";
+import type { StepAction } from "../../contract/step-action.js";
 import { lastArtifacts } from "../../db/artifacts.js";
 import { lastComments } from "../../db/comments.js";
 import { getRunState } from "../../db/runs.js";
 import { getStep, listAttempts } from "../../db/steps.js";
+import type { User } from "../../db/tokens.js";
 import type { ApiContext } from "../context.js";
 import { anyCase } from "../fields.js";
+import { once } from "../idempotency.js";
+import { outputByHand } from "../output-by-hand.js";
 import { One, ok, type Route, route } from "../route.js";
+import { refuseFinished, takeInHand } from "../step-by-hand.js";
 import { readRunText } from "../stored-file.js";
 
 const MOST = 100;
@@ -29,6 +36,61 @@ const StepLog = z.object({
   attempt: z.int(),
   truncated: z.boolean(),
 });
+
+const Reason = z.string().max(10_000).optional();
+
+/** A person's hand on a step that is under way. */
+export function stepControlRoutes(context: ApiContext): Route[] {
+  const answers = { 200: One(Step), 202: One(Step) };
+  return [
+    route({
+      method: "post",
+      path: "/:id/skip",
+      summary: "Leave a step out; what it does is stopped first. 202 when that takes over 5 s",
+      params: z.strictObject({ id: StepId }),
+      body: z.strictObject({ reason: Reason }),
+      answers,
+      handle: async ({ params, body, user }, req) => act("skip", params.id, body, user, req),
+    }),
+    route({
+      method: "post",
+      path: "/:id/retry",
+      summary: "Try a step again at once that waits for its next try, or for an account's limit",
+      params: z.strictObject({ id: StepId }),
+      body: z.strictObject({ reason: Reason }),
+      answers,
+      handle: async ({ params, body, user }, req) => act("retry", params.id, body, user, req),
+    }),
+    route({
+      method: "post",
+      path: "/:id/complete",
+      summary: "Complete a step by hand, with what it is to give; what it does is stopped first",
+      params: z.strictObject({ id: StepId }),
+      body: z.strictObject({ reason: Reason, output: Json.optional() }),
+      answers,
+      handle: async ({ params, body, user }, req) => act("complete", params.id, body, user, req),
+    }),
+  ];
+
+  async function act(
+    action: StepAction,
+    stepId: string,
+    { reason, output }: { reason?: string | undefined; output?: Json | undefined },
+    user: User,
+    req: Request,
+  ) {
+    const body = { reason, output };
+    return once(context, req, { userId: user.id, route: `${action} ${stepId}`, body, prefix: "req" }, async (choose) => {
+      const step = await getStep(context.db, stepId);
+      refuseFinished(step);
+      const given = action === "complete" ? { output: await outputByHand(context, step, output) } : {};
+      const { id, created_at: at } = await choose();
+      const message = { id, at, by: user.id, reason, step_id: step.id, action, ...given };
+      const taken = await takeInHand(context, step, message);
+      return { status: taken.shown ? 200 : 202, body: { data: taken.step } };
+    });
+  }
+}
 
 export function stepRoutes({ db }: ApiContext): Route[] {
   return [

@@ -5,7 +5,7 @@ import { RUN_ARGUMENT, runId } from "../find-run.js";
 import { type FormatOption, withFormat } from "../options.js";
 import { print, printJson, say } from "../output.js";
 
-/** `longhaul pause <run>`: no further step starts. */
+/** `longhaul pause <run>`: no further step starts; with `--mode now` what runs is stopped. */
 export function addPause(program: Command): void {
   const mode = new Option("--mode <mode>", "boundary: the running step ends first; now: it is stopped");
   withFormat(program.command("pause").argument("<run>", RUN_ARGUMENT))
@@ -16,6 +16,7 @@ export function addPause(program: Command): void {
       const run = await controlRun(client, await runId(client, given), { act: "pause", body: { mode } });
       if (format === "json") printJson(run);
       else print(`${run.id} ${run.status}`);
-      say(`No further step starts. \`longhaul resume ${run.id}\` lets it go on.`);
+      const what = mode === "now" ? "What runs is stopped, to go on later" : "No further step starts";
+      say(`${what}. \`longhaul resume ${run.id}\` lets it go on.`);
     });
 }

@@ -175,6 +175,34 @@ describe("pause and resume", () => {
   });
 });
 
+describe("a person's hand", () => {
+  test("skips and completes steps, and does the same to many runs once it is told to", async () => {
+    it.define(
+      "handy",
+      `await ctx.shell("sleep 600", { name: "a" }); return (await ctx.shell("sleep 600", { name: "b" })).stdout;`,
+    );
+    const id = (await it.run(["run", "handy"])).stdout.trim();
+    const running = (steps: object[]) => expect.poll(() => json("status", id), { timeout: 20_000 }).toMatchObject({ steps });
+
+    await running([{ status: "running" }]);
+    expect(await it.run(["step", "skip", id, "a", "--reason", "slow"])).toMatchObject({ code: 0, stdout: "a skipped\n" });
+    await running([{ status: "skipped" }, { status: "running" }]);
+    expect((await it.run(["step", "retry", id, "b"])).stderr).toContain("no further try");
+    expect((await it.run(["bulk", "pause", "--workflow", "handy"])).stderr).toContain("pause fits 1 of 1 runs. --yes does it.");
+    const done = await it.run(["bulk", "pause", "--workflow", "handy", "--mode", "now", "--yes"]);
+    expect(done).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(new RegExp(`${id} +running +done[^]*pause: 1 of 1 runs`)),
+    });
+    expect(await it.run(["step", "complete", id, "b", "--output", '"by hand"'])).toMatchObject({
+      code: 0,
+      stdout: "b completed\n",
+    });
+    await it.run(["resume", id]);
+    expect(await json("watch", id)).toMatchObject({ status: "completed", output: "by hand" });
+  });
+});
+
 describe("with no server, or not the right one,", () => {
   test("every command says how to start it, and ends with 4", async () => {
     const port = String(await freePort());
