@@ -22,7 +22,7 @@ export class HttpError extends Error {
 const TITLES: Record<number, string> = {
   400: "The request is not valid.",
   401: "A token is needed.",
-  403: "The request comes from where it may not.",
+  403: "This may not be asked, or not from there.",
   404: "There is nothing here.",
   405: "This cannot be done here.",
   408: "The request took too long.",

@@ -41,12 +41,16 @@ interface Placed {
   column?: number | null | undefined;
 }
 
-function reportAnswer({ status, message, problems }: ApiError): number {
+/** Refusals of what this person asks, not of where it comes from. */
+const NOT_THEIRS = ["not_approver", "not_allowed"];
+
+function reportAnswer({ status, code, message, problems }: ApiError): number {
   say(message);
   // A single problem is often the sentence itself.
   for (const problem of problems) if (!message.includes(problem.message) || problem.line) say(`  ${problemLine(problem)}`);
   if (status === 401) say("Set LONGHAUL_TOKEN to the token of that Longhaul, or LONGHAUL_HOME to its home on this machine.");
   if (status === 404) return EXIT.notFound;
+  if (NOT_THEIRS.includes(code)) return EXIT.failed;
   if (status === 401 || status === 403 || status === 503) return EXIT.noConnection;
   return status === 400 || status === 413 || status === 422 ? EXIT.usage : EXIT.failed;
 }

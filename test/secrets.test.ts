@@ -65,9 +65,11 @@ beforeAll(async () => {
 }, 240_000);
 
 const AGENT = `permission: "bypassPermissions", secrets: ${NAMES}`;
+const HAS_CODEX = process.env.LONGHAUL_CODEX_BIN !== undefined;
 const BODY = `
   const secrets = ${NAMES};
   const said = await ctx.agent("tells", { prompt: "SHOW IT", ${AGENT} });
+  if (${HAS_CODEX}) await ctx.agent("codex", { agent: "codex", prompt: "SHOW IT", ${AGENT} });
   await ctx.agent("much", { prompt: "SAY MUCH", ${AGENT} });
   const json = await ctx.agent("json", { prompt: "SAY JSON", ${AGENT}, schema: { type: "object", properties: { said: { type: "string" } }, required: ["said"] } });
   await ctx.shell(${JSON.stringify(SHOW)}, { name: "prints", secrets });
@@ -89,6 +91,8 @@ describe("a secret that steps show in every form", () => {
 
     expect(whole.status).toBe("completed");
     expect(byKey.tells?.output).toMatchObject({ text: expect.stringContaining("***") });
+    if (HAS_CODEX)
+      expect(byKey.codex?.output).toMatchObject({ text: expect.stringMatching(new RegExp(`${MARKER}[^]*\\*\\*\\*`)) });
     expect(byKey.json?.output).toMatchObject({ data: { said: "***" } });
     expect(byKey.prints).toMatchObject({ status: "completed", input: { secrets: ["TOKEN", "PASSWORD", "KEY"] } });
     expect(byKey.pieces?.output).toMatchObject({ stdout: "***\n" });

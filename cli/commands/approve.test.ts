@@ -1,4 +1,5 @@
 import { beforeAll, expect, test, vi } from "vitest";
+import { User, UserToken } from "../../contract/user.js";
 import { type CliStack, cliStack } from "../../test/support/cli.js";
 import { scriptedModel } from "../../test/support/scripted-model.js";
 
@@ -43,6 +44,34 @@ test("a rejection is given to the run, named by its step", async () => {
   });
   expect(await it.run(["approve", "latest", "ship-it"])).toMatchObject({ code: 1, stdout: "" });
 });
+
+test("people answer under names of their own, or have another answer, and it is kept who did what", async () => {
+  it.define(
+    "team",
+    `return (await ctx.approve("sure", { message: "Sure?", approvers: ["ana", "cleo"], required: 2 })).approved;`,
+  );
+  const added = await it.run(["users", "add", "ana"]);
+  expect([added.code, added.stdout]).toEqual([0, expect.stringMatching(/^lhu_\S{43}\n$/)]);
+  const as = new Map([["ana", { env: { LONGHAUL_TOKEN: added.stdout.trim() } }]]);
+  for (const id of ["ben", "cleo"]) {
+    await it.client.post("/api/users", User, { id });
+    const { token } = await it.client.post(`/api/users/${id}/tokens`, UserToken, {});
+    as.set(id, { env: { LONGHAUL_TOKEN: token } });
+  }
+  const watching = it.begin(["run", "team", "--watch"]);
+  await vi.waitFor(() => expect(watching.said.stdout).toContain("Sure?"), 60_000);
+
+  const refused = await it.run(["approve", "latest"]);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("Only ana, cleo may answer") });
+  expect((await it.run(["delegate", "latest", "ben"], as.get("ana"))).stdout).toBe("sure is for ben to answer\n");
+  expect((await it.run(["approve", "latest"], as.get("ben"))).stdout).toBe("sure approved, 1 of 2 so far\n");
+  expect((await it.run(["status", "latest"])).stdout).toMatch(/Waits for +Sure\?, of ben, cleo, 1 of 2 so far/);
+  expect((await it.run(["approve", "latest", "-c", "go"], as.get("cleo"))).stdout).toBe("sure approved\n");
+
+  expect((await watching.ended).code).toBe(0);
+  const said = (await it.run(["approvals", "latest"])).stdout;
+  expect(said).toMatch(/ana +delegate to ben[\s\S]*ben +approve[\s\S]*cleo +approve .* go/);
+}, 240_000);
 
 test("what an agent asks is allowed for the run, after a restart of everything, and its next one does not ask", async () => {
   it.define(

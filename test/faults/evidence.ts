@@ -146,6 +146,7 @@ const TABLES = [
   "checkpoints",
   "agent_sessions",
   "tool_calls",
+  "approval_answers",
   "log_chunks",
   "events",
 ];

@@ -18,6 +18,12 @@ steps:
   - { id: ask, type: approval, message: Go on? }
   - { id: after, type: script, command: 'echo {{ ask.by }} >> {{ args.file }}' }
 `,
+  "decides.yaml": `
+name: decides
+steps:
+  - { id: ask, type: approval, message: Go on?, deadline: 4s, default: approve, remind_every: 1s }
+  - { id: after, type: script, command: 'echo {{ ask.approved }} >> {{ args.file }}' }
+`,
   "listens.yaml": `
 name: listens
 steps:
@@ -62,7 +68,7 @@ afterAll(() => harness?.stop());
 test.each([
   ["the worker is killed", () => harness.kill9("worker")],
   ["Temporal is killed and comes back", () => harness.servers?.temporal.outage(1_000)],
-  ["all is killed, as by a loss of power", () => harness.killAll().then(() => harness.startAgain())],
+  ["all is killed, as by a loss of power, until a deadline is over", lossOfPower],
 ])("when %s, runs that wait go on waiting, and go on once when it comes", { timeout: 180_000 }, async (_, befalls) => {
   const [asks, listens, delegates] = [await begin("asks"), await begin("listens"), await begin("delegates")];
   await until(() => counterLines(listens.file).length === 1);
@@ -71,11 +77,13 @@ test.each([
   for (const id of [asks.id, child]) await until(async () => (await statusOf(id)) === "waiting");
   const rests = await begin("rests");
   await until(async () => (await statusOf(rests.id)) === "waiting");
+  const decides = await begin("decides");
+  const deadline: string = await until(async () => (await runOf(decides.id))?.waiting_for?.until);
 
-  await befalls();
+  await befalls(Date.parse(deadline));
   writeFileSync(`${listens.file}.go`, "");
   for (const id of [asks.id, child]) await tell(id, "approvals/ask", { answer: "approve" });
-  for (const { id } of [asks, listens, delegates, rests]) await harness.client.finished(id);
+  for (const { id } of [asks, listens, delegates, rests, decides]) await harness.client.finished(id);
 
   expect(await outcomesOf(asks)).toEqual(["before completed", "ask completed", "after completed"]);
   expect(counterLines(asks.file)).toEqual(["before", "local"]);
@@ -87,7 +95,15 @@ test.each([
   expect(counterLines(rests.file)).toEqual(["after"]);
   const [nap] = await stepsOf(rests);
   expect(Date.parse(nap.completed_at) - Date.parse(nap.started_at)).toBeGreaterThanOrEqual(REST_MS);
-  for (const { id } of [asks, listens, delegates, rests]) expect(await statusOf(id)).toBe("completed");
+  expect(counterLines(decides.file)).toEqual(["true"]);
+  const [ask] = await stepsOf(decides);
+  expect(ask).toMatchObject({ status: "completed", output: { approved: true, by: null } });
+  expect(Date.parse(ask.output.at)).toBeGreaterThanOrEqual(Date.parse(deadline));
+  const reminders = decides.stream.seen.flatMap(({ type, data }) =>
+    type === "workflow.approval.reminded" ? [data.reminder] : [],
+  );
+  expect(reminders).toEqual(reminders.map((_, i) => i + 1));
+  for (const { id } of [asks, listens, delegates, rests, decides]) expect(await statusOf(id)).toBe("completed");
 });
 
 test("a step that says `retry: false` and may have acted is not done again: the run fails and says so", async () => {
@@ -106,6 +122,13 @@ test("after all of this nothing is lost, left behind or told otherwise by a rebu
   expect(check(await gather(harness, { afterwards: false, rebuilt: true }))).toEqual([]);
 });
 
+/** Nothing runs before the deadline is over. */
+async function lossOfPower(deadline: number): Promise<void> {
+  await harness.killAll();
+  await sleep(Math.max(0, deadline - Date.now()));
+  await harness.startAgain();
+}
+
 async function begin(workflow: string): Promise<Writing> {
   const file = join(harness.folder, "counters", `${workflow}-${harness.runs.length}`);
   const run = await harness.begin(workflow, { file, rest: REST_MS }, { counter: null, steps: 0 });
@@ -120,7 +143,11 @@ async function tell(runId: string, what: string, body: unknown): Promise<void> {
 
 /** Undefined for one that has no row yet. */
 async function statusOf(runId: string): Promise<string | undefined> {
-  return (await harness.client.ask("GET", `/api/runs/${runId}`)).body?.data?.status;
+  return (await runOf(runId))?.status;
+}
+
+async function runOf(runId: string) {
+  return (await harness.client.ask("GET", `/api/runs/${runId}`)).body?.data;
 }
 
 function stepsOf({ id }: WatchedRun) {

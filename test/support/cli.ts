@@ -61,6 +61,7 @@ export async function cliStack(): Promise<CliStack> {
     TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: namespace,
     DATABASE_URL: database.url,
+    ...(process.env.LONGHAUL_CODEX_BIN && { LONGHAUL_CODEX_BIN: process.env.LONGHAUL_CODEX_BIN }),
   };
   const project = realpathSync(await makeRepository(folder));
   const bring = () => startStack(readConfig(env));
