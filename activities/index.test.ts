@@ -30,6 +30,7 @@ beforeEach(() => {
     findWorkflow: async (name) => Promise.reject(new NotFoundError("workflow", name)),
     checkInput: async (_, input) => ({ ok: true, input }),
     readSeed: async () => ({ steps: [], next: null }),
+    readDone: async () => [],
     closeGate: async (final) => void gates.push(final),
   };
   made = createActivities(deps);

@@ -3,7 +3,7 @@ import type { Call } from "../contract/activity.js";
 import type { ChildRequest } from "../contract/child.js";
 import type { Fact, TreeRef } from "../contract/fact.js";
 import { isUnverified } from "../contract/messages.js";
-import type { SeedPage, SeedRequest } from "../contract/seed.js";
+import type { DoneRequest, DoneStep, SeedPage, SeedRequest } from "../contract/seed.js";
 import { type AgentDeps, createAgentActivity } from "./agent/index.js";
 import { createArtifactActivity } from "./artifact.js";
 import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js";
@@ -28,6 +28,8 @@ export interface ActivityDeps extends GitDeps, AgentDeps, UserActivityDeps, Tool
   closeGate(final: Fact, signal: AbortSignal): Promise<void>;
   /** Steps of the run that a run goes on from. */
   readSeed(request: SeedRequest): Promise<SeedPage>;
+  /** Steps of a run that has done them in an earlier execution: some of those asked for, from the first on. */
+  readDone(request: DoneRequest): Promise<DoneStep[]>;
 }
 
 /** A run's last act. */
@@ -68,6 +70,7 @@ export function createActivities(given: ActivityDeps) {
       tool: tools.tool,
       prepareChild: (request: ChildRequest) => prepareChild(deps, request),
       readSeed: (request: SeedRequest) => patiently(() => deps.readSeed(request), deps),
+      readDone: (request: DoneRequest) => patiently(() => deps.readDone(request), deps),
       closeGate: (input: CloseGateInput) => closeGate(deps, input),
     }),
     async stop() {

@@ -1,10 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  ApplicationFailure,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from "@temporalio/client";
+import { ApplicationFailure, WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client";
 import { ConflictError, InvalidError } from "../contract/errors.js";
 import type { Json } from "../contract/json.js";
 import type { Answered, AnswerMessage, DelegateMessage, UPDATE } from "../contract/messages.js";
@@ -13,16 +8,12 @@ import { type AskedApproval, isApprovalRecord } from "../db/approvals.js";
 import { getStep } from "../db/steps.js";
 import { checkBySchema } from "../definition/fit-schema.js";
 import type { ApiContext } from "./context.js";
-import { Lanes } from "./lanes.js";
 import { HttpError } from "./problem.js";
-import { isMessageLimit, temporalDeadline } from "./temporal-away.js";
+import { updateRun } from "./update-run.js";
 
 /** Milliseconds that the answer may take to show in the step's row, once it is decided. */
 const SHOWN_WITHIN = 5_000;
 const SHOWN_POLL = 20;
-
-/** Temporal takes ten requests of one run at a time, and refuses the others. */
-const lanes = new Lanes(8);
 
 /** What a run is asked, by the name of the update. */
 interface Messages {
@@ -57,15 +48,8 @@ export async function askRun<Name extends keyof Messages>(
   update: Name,
   message: Messages[Name],
 ): Promise<Answered> {
-  const { temporal } = context;
-  const handle = temporal.workflow.getHandle(runId);
-  const latest = temporalDeadline();
   try {
-    return await lanes.run(runId, () => {
-      if (Date.now() > latest) throw notTaken();
-      const options = { args: [message] satisfies [Messages[Name]], updateId: message.id };
-      return temporal.withDeadline(temporalDeadline(), () => handle.executeUpdate<Answered, [Messages[Name]]>(update, options));
-    });
+    return await updateRun(context, runId, update, message);
   } catch (error) {
     throw await refusalOf(context, error, message.step_id);
   }
@@ -80,15 +64,7 @@ async function refusalOf({ db }: ApiContext, error: unknown, stepId: string): Pr
     if (type === "has_answered") return new ConflictError(message ?? "", "answered");
     return new ConflictError(whyNot(await getStep(db, stepId)), "answered");
   }
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return notTaken();
-  if (isMessageLimit(error))
-    return new HttpError(429, "too_many_signals", "This run cannot be told more before it is continued.");
   return error;
-}
-
-function notTaken(): HttpError {
-  const message = "No worker has taken the answer yet; one that starts soon may still take it. Look before you answer again.";
-  return new HttpError(503, "worker_unavailable", message);
 }
 
 function whyNot({ kind, step_id, status, output, error }: Step): string {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from "@temporalio/client";
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from "@temporalio/client";
 import { ApplicationFailure } from "@temporalio/common";
 import { ConflictError } from "../contract/errors.js";
 import { type StepMessage, UPDATE } from "../contract/messages.js";
@@ -7,8 +7,7 @@ import { isStepFinished, type Step } from "../contract/step.js";
 import { recordAudit } from "../db/audit.js";
 import { getStep } from "../db/steps.js";
 import type { ApiContext } from "./context.js";
-import { HttpError } from "./problem.js";
-import { isMessageLimit, temporalDeadline } from "./temporal-away.js";
+import { updateRun } from "./update-run.js";
 
 /** Milliseconds that it may take to show: what runs is stopped first. */
 const SHOWN_WITHIN = 5_000;
@@ -23,11 +22,9 @@ const SHOWN_POLL = 40;
  */
 export async function takeInHand(context: ApiContext, step: Step, message: StepMessage): Promise<{ shown: boolean; step: Step }> {
   refuseFinished(step);
-  const { temporal, db } = context;
+  const { db } = context;
   try {
-    await temporal.withDeadline(temporalDeadline(), () =>
-      temporal.workflow.getHandle(step.run_id).executeUpdate(UPDATE.step, { args: [message], updateId: message.id }),
-    );
+    await updateRun(context, step.run_id, UPDATE.step, message);
   } catch (error) {
     throw await refusalOf(context, error, step);
   }
@@ -61,12 +58,6 @@ async function refusalOf({ db }: ApiContext, error: unknown, { id, run_id }: Ste
     const code = error.cause instanceof ApplicationFailure ? (error.cause.type ?? "conflict") : "conflict";
     return new ConflictError(whyNot(step, code, run_id), code);
   }
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-    const message = "No worker has taken this yet; one that starts soon may still take it. Look before you ask again.";
-    return new HttpError(503, "worker_unavailable", message);
-  }
-  if (isMessageLimit(error))
-    return new HttpError(429, "too_many_signals", "This run cannot be told more before it is continued.");
   return error;
 }
 

@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "../contract/json.js";
 import { FaultClient } from "../test/faults/client.js";
 import { makeRepository } from "../test/support/repository.js";
@@ -14,7 +15,7 @@ const BAR = 1.2;
 
 /**
  * Prints what steps of large plans cost, each a command in a git worktree: a graph of one wide level, a loop of stages, and a
- * list of items. Each run is looked through: every step completed, none missing or told twice, from the first to the last.
+ * list of items; and of code of as many steps. Each run is looked through: every step completed, none missing or told twice, from the first to the last.
  *
  * @param rounds how often each is run; the ratio is the median of theirs.
  * @throws {Error} when a run did not complete, or has a seam.
@@ -29,12 +30,12 @@ export async function plans(api: { url: string; token: string }, folder: string,
     { what: `one level of ${WIDE} steps, ${AT_ONCE} at once`, steps: WIDE, costs: spans, definition: wide() },
     { what: `a loop of ${LONG} steps`, steps: LONG, costs: medians, definition: loop() },
     { what: `a list of ${LONG} items`, steps: LONG, costs: medians, definition: list(), input: { items } },
+    { what: `code of ${LONG} steps`, steps: LONG, costs: medians, workflow_id: await codeIn(client, path, body.data.id) },
   ]) {
     const ratios: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      const { body: run } = await client.insist("POST", "/api/workflow/execute", {
-        body: { project_id: body.data.id, ...start },
-      });
+      const where = "workflow_id" in start ? "/api/runs" : "/api/workflow/execute";
+      const { body: run } = await client.insist("POST", where, { body: { project_id: body.data.id, ...start } });
       const ends = await endsOf(client, run.data.id, steps);
       const [first, last] = costs(ends);
       ratios.push(last / first);
@@ -44,6 +45,25 @@ export async function plans(api: { url: string; token: string }, folder: string,
     const verdict = ratio <= BAR ? "holds" : "FALLS SHORT";
     console.log(`${what}: last ${MEASURED} against first ${MEASURED} = ${ratio.toFixed(2)} (bar <= ${BAR}: ${verdict})`);
   }
+}
+
+/** The id of a workflow of the project that does the same as the plans do, in code. */
+async function codeIn(client: FaultClient, project: string, projectId: string): Promise<string> {
+  mkdirSync(join(project, ".agent/workflows/definitions"), { recursive: true });
+  writeFileSync(
+    join(project, ".agent/workflows/definitions/long-code.ts"),
+    `import { defineWorkflow } from "longhaul";
+export default defineWorkflow({ name: "long-code", timeout: 0, async execute(ctx) {
+  for (let n = 1; n <= ${LONG}; n++) await ctx.shell("echo " + n, { name: "do" });
+} });
+`,
+  );
+  for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) {
+    const { body } = await client.insist("GET", `/api/workflows?project_id=${projectId}`);
+    const found = (body.data as { id: string; name: string }[]).find(({ name }) => name === "long-code");
+    if (found) return found.id;
+  }
+  throw new Error("The workflow long-code was not found within 30 seconds.");
 }
 
 interface Step {

@@ -2,13 +2,17 @@ import type { Spent } from "./budget.js";
 import type { StepRef } from "./fact.js";
 import type { Json, JsonObject } from "./json.js";
 import type { EventMessage, Request } from "./messages.js";
-import type { RunStatus } from "./run.js";
+import type { RunStatus, WaitingFor } from "./run.js";
+import type { Done } from "./seed.js";
 
 /** What a long run hands to its next Temporal execution, so that it goes on there as if nothing had been. */
 export interface Continuation {
   engine: EngineState;
   life: LifeState;
-  plan: PlanProgress;
+  /** Of a plan that goes on where it was. */
+  plan?: PlanProgress;
+  /** Of a program that is carried out from its beginning: what is not to be done again. Counts of keys and the run's state then follow from it. */
+  done?: Done;
 }
 
 export interface EngineState {
@@ -48,6 +52,8 @@ export interface LifeState {
   held: PauseHold[];
   /** What was told last. */
   status: RunStatus;
+  /** What it was told to wait for. */
+  told?: WaitingFor | null;
   /** What a person has asked since. */
   asked: Request | null;
 }

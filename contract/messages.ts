@@ -28,6 +28,9 @@ export const UPDATE = {
 /** How Temporal's own requests that Longhaul makes for a person are signed, with that person's id. */
 export const BY_LONGHAUL = "longhaul: ";
 
+/** The type with which an update is refused for the moment, since the run is between two executions: to be asked for again. */
+export const PASSING = "passing";
+
 /** A request of a person, with the id and time the API chose for it. */
 export interface Request {
   id: string;

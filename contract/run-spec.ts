@@ -89,7 +89,7 @@ export interface RunSpec {
   /** Of the runs above this one: what they may spend, this one included. */
   budgets?: RunBudget[];
   created_at: string;
-  /** Of a plan: events of an execution's history after which the run goes on in a further one. @default 4000 */
+  /** Events of an execution's history after which the run goes on in a further one. @default 4000 */
   continue_after?: number;
   /** What follows a failed step, over what the plan says. */
   on_failure?: PlanStep["on_failure"];

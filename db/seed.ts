@@ -1,12 +1,13 @@
 import { and, eq, inArray, isNotNull, lt } from "drizzle-orm";
 import { NotFoundError } from "../contract/errors.js";
-import type { Seed, SeededStep, SeedPage } from "../contract/seed.js";
+import type { JsonObject } from "../contract/json.js";
+import type { DoneRequest, DoneStep, Seed, SeededStep, SeedPage } from "../contract/seed.js";
 import type { Database } from "./database.js";
 import { checkpoints, runs, steps } from "./schema.js";
 
 /** Characters of a page's steps: it goes through the history as an activity's result. */
 const PAGE_CHARS = 500_000;
-const PAGE_STEPS = 200;
+const PAGE_STEPS = 500;
 
 /** Which of a run's steps a seed takes. */
 export interface SeededBrief {
@@ -92,6 +93,54 @@ async function wholeSteps(db: Database, { run_id, outputs = {} }: Seed, numbers:
       tree: commit && tree ? { commit, tree, shared: shared ?? false } : null,
     };
   });
+}
+
+/**
+ * The first of these steps of a run, as many as go through a history at once, in the order asked for.
+ *
+ * @throws {NotFoundError} when one of them is not there.
+ */
+export async function readDone(db: Database, { run_id, numbers, setters }: DoneRequest): Promise<DoneStep[]> {
+  const wanted = numbers.slice(0, PAGE_STEPS);
+  const rows = await db.orm
+    .select()
+    .from(steps)
+    .where(and(eq(steps.runId, run_id), inArray(steps.stepNumber, wanted)));
+  const byNumber = new Map(rows.map((row) => [row.stepNumber, row]));
+  const stateful = wanted.filter((number) => byNumber.get(number)?.kind === "function" && (setters?.includes(number) ?? true));
+  const states = await statesOf(db, run_id, stateful);
+  const page: DoneStep[] = [];
+  let chars = 0;
+  for (const number of wanted) {
+    const row = byNumber.get(number);
+    if (!row) throw new NotFoundError("step", `${run_id}-${number}`);
+    const { status } = row;
+    const state = states.get(number);
+    const step: DoneStep = {
+      number,
+      key: row.stepKey,
+      iteration: row.iteration,
+      // One that was given up while it waited for its next try, or with its run, has nothing to give.
+      status: status === "completed" || status === "failed" || status === "skipped" ? status : "cancelled",
+      at: (row.completedAt ?? row.updatedAt).getTime(),
+      output: row.output,
+      error: row.error,
+      ...(state ? { state } : {}),
+    };
+    chars += JSON.stringify(step).length;
+    if (page.length > 0 && chars > PAGE_CHARS) break;
+    page.push(step);
+  }
+  return page;
+}
+
+async function statesOf(db: Database, runId: string, numbers: number[]): Promise<Map<number, JsonObject>> {
+  if (numbers.length === 0) return new Map();
+  const rows = await db.orm
+    .select({ number: checkpoints.stepNumber, state: checkpoints.state })
+    .from(checkpoints)
+    .where(and(eq(checkpoints.runId, runId), inArray(checkpoints.stepNumber, numbers), eq(checkpoints.createdBy, "automatic")));
+  return new Map(rows.map(({ number, state }) => [number, state]));
 }
 
 /** The last tree that was left, of steps in the order in which they ended. */

@@ -8,18 +8,22 @@ const FUNCTION_LINES = 2;
  * Evaluate a compiled definition file and give the definition it exports.
  *
  * @param modules what the code may `require`: an allow-list, by name.
+ * @param globals what stands for globals of these names.
  * @throws whatever the file's top level throws.
  */
 export function evaluateProgram(
   { code, file }: Pick<CodeProgram, "code" | "file">,
   modules: Record<string, unknown>,
+  globals: Record<string, unknown> = {},
 ): WorkflowDefinition {
   const require = (name: string): unknown => {
     if (Object.hasOwn(modules, name)) return modules[name];
     throw new Error(`"${name}" cannot be used in a workflow's body. Move what needs it into the file's exported \`activities\`.`);
   };
   const module = { exports: {} as { default?: WorkflowDefinition } };
-  new Function("module", "exports", "require", `${code}\n//# sourceURL=${sourceName(file)}`)(module, module.exports, require);
+  const names = ["module", "exports", "require", ...Object.keys(globals)];
+  const evaluate = new Function(...names, `${code}\n//# sourceURL=${sourceName(file)}`);
+  evaluate(module, module.exports, require, ...Object.values(globals));
 
   const definition = module.exports.default;
   if (typeof definition?.execute !== "function") {

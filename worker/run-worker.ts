@@ -21,7 +21,7 @@ import { activitiesCodeOf } from "../db/registry.js";
 import { removeUnfinished } from "../db/run-folder.js";
 import { SecretBox } from "../db/secret-box.js";
 import { readAccess } from "../db/secrets.js";
-import { readSeed } from "../db/seed.js";
+import { readDone, readSeed } from "../db/seed.js";
 import { spentByRuns, spentToday } from "../db/spending.js";
 import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
@@ -102,6 +102,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     checkInput: createLoader().checkInput,
     closeGate: (final, signal) => closeGate(writer, final, signal),
     readSeed: ({ seed, from }) => readSeed(db, seed, from),
+    readDone: (request) => readDone(db, request),
     signalRun: ({ workflowId, runId }, signal, message) => client.workflow.getHandle(workflowId, runId).signal(signal, message),
   });
 

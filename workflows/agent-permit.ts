@@ -50,7 +50,7 @@ export async function askPermit(
   const answer = await engine
     .standStill(place, { ...asked, ...defined({ until: deadlineOf(deadline_ms) }) }, async () => {
       const isOver = () => approvals.answerOf(step.id) !== null || isGranted();
-      await conditionBy(isOver, deadline_ms, `${step.name}: ${message}`);
+      await conditionBy(engine, isOver, deadline_ms, `${step.name}: ${message}`);
       const unanswered = () => (isGranted() ? grantedBefore() : byDeadline(byDefault === "allow" && !permit.question));
       return approvals.answerOf(step.id) ?? approvals.settle(step.id, unanswered());
     })

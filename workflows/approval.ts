@@ -1,9 +1,10 @@
 import { type ApprovalAnswer, type ApprovalInput, LEAST_REMIND_MS, problemOfQuorum, Quorum } from "../contract/approval.js";
+import { LONGEST_MS } from "../contract/duration.js";
 import type { Json } from "../contract/json.js";
 import type { StepOptions } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { defined } from "./call.js";
-import { conditionBy, deadlineOf, refuseInside } from "./deadline.js";
+import { conditionBy, deadlineOf, leftOf, refuseInside } from "./deadline.js";
 import type { Engine, Place } from "./engine.js";
 import { timed } from "./timed.js";
 
@@ -90,7 +91,7 @@ async function answered(engine: Engine, place: Place, request: ApprovalRequest, 
   const { approvals } = engine;
   const { step } = place;
   if (!isAttended(engine) && !request.default) throw unattended(step.key);
-  approvals.begin(step.id, undefined, quorum);
+  approvals.begin(step.id, undefined, quorum, place.wait);
   try {
     if (isAttended(engine)) await waited(engine, place, request);
     const answer = approvals.answerOf(step.id) ?? approvals.settle(step.id, answerByDefault(step.key, request));
@@ -102,19 +103,31 @@ async function answered(engine: Engine, place: Place, request: ApprovalRequest, 
 }
 
 /** Until it is decided, or the deadline has passed. Whoever is asked is reminded meanwhile: late, and once, when everything was down at that time. */
-async function waited(engine: Engine, { step }: Place, { message, deadlineMs, remindEveryMs }: ApprovalRequest): Promise<void> {
+async function waited(
+  engine: Engine,
+  { step, wait }: Place,
+  { message, deadlineMs, remindEveryMs }: ApprovalRequest,
+): Promise<void> {
   const isOver = () => engine.approvals.answerOf(step.id) !== null;
-  const end = deadlineMs === undefined ? undefined : Date.now() + deadlineMs;
+  const began = wait ? Date.parse(wait.began) : Date.now();
+  const all = leftOf(wait, deadlineMs);
+  const end = all === undefined ? undefined : Date.now() + all;
   const left = () => (end === undefined ? undefined : Math.max(0, end - Date.now()));
   const summary = `${step.name}: waits for an answer`;
-  for (let reminder = 1; remindEveryMs !== undefined && reminder <= MOST_REMINDERS; reminder++) {
-    if ((left() ?? Number.POSITIVE_INFINITY) <= remindEveryMs) break;
-    await conditionBy(isOver, remindEveryMs, `${summary}, reminder ${reminder}`);
+  const every = remindEveryMs ?? Number.POSITIVE_INFINITY;
+  for (
+    let reminder = 1 + Math.floor((Date.now() - began) / every);
+    every < LONGEST_MS && reminder <= MOST_REMINDERS;
+    reminder++
+  ) {
+    const pause = Math.max(1, began + reminder * every - Date.now());
+    if ((left() ?? Number.POSITIVE_INFINITY) <= pause) break;
+    await conditionBy(engine, isOver, pause, `${summary}, reminder ${reminder}`);
     if (isOver() || left() === 0) return;
     engine.narrator.tell({ type: "approval.reminded", step_id: step.id, reminder });
-    engine.comment(`Reminder ${reminder}: ${message}`, step.id, { reminder });
+    engine.tellComment(`Reminder ${reminder}: ${message}`, step.id, { reminder });
   }
-  if (left() !== 0) await conditionBy(isOver, left(), summary);
+  if (left() !== 0) await conditionBy(engine, isOver, left(), summary);
 }
 
 function unattended(key: string): StepFailed {

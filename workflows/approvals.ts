@@ -1,6 +1,7 @@
 import { ApplicationFailure } from "@temporalio/workflow";
 import type { ApprovalAnswer, GivenAnswer, Quorum } from "../contract/approval.js";
 import type { Answered, AnswerMessage, DelegateMessage } from "../contract/messages.js";
+import type { OpenWait } from "../contract/seed.js";
 import { defined } from "./call.js";
 import type { Life } from "./life.js";
 import type { Narrator } from "./narrator.js";
@@ -32,9 +33,19 @@ export class Approvals {
   /**
    * @param request names what is asked, of a step that may ask several times: an answer to another one is refused.
    * @param quorum left out: anybody may answer, and who answers first decides.
+   * @param wait how it was left in an earlier execution.
    */
-  begin(stepId: string, request?: string, quorum: Quorum = {}): void {
-    this.open.set(stepId, { ...quorum, request, given: [], answer: null });
+  begin(stepId: string, request?: string, quorum: Quorum = {}, wait?: OpenWait): void {
+    const { approvers, answers = [] } = wait?.waiting_for ?? {};
+    const open = { ...quorum, ...defined({ approvers }), request, given: answers, answer: wait?.answer ?? null };
+    this.open.set(stepId, open);
+    if (wait?.said !== undefined) this.said.set(stepId, wait.said);
+  }
+
+  /** What a step that waits for an answer needs to go on waiting in a further execution. */
+  handOver(stepId: string): Pick<OpenWait, "answer" | "said"> {
+    const { answer = null } = this.open.get(stepId) ?? {};
+    return { ...(answer && { answer }), ...defined({ said: this.said.get(stepId) }) };
   }
 
   end(stepId: string): void {

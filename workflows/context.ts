@@ -226,7 +226,7 @@ function logger(engine: Engine): Log {
   const say = (level: LogLevel) => (text: string) => {
     const place = engine.place;
     const attempt = place ? place.attempt + place.lost : 1;
-    engine.narrator.tell({ type: "log", level, text: String(text), step_id: place?.step.id ?? null, attempt });
+    engine.aside(() => ({ type: "log", level, text: String(text), step_id: place?.step.id ?? null, attempt }));
   };
   const levels = Object.fromEntries(LOG_LEVELS.map((level) => [level, say(level)])) as Record<LogLevel, (text: string) => void>;
   return Object.assign(say("info"), levels);

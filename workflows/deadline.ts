@@ -1,5 +1,6 @@
 import { condition } from "@temporalio/workflow";
 import { LONGEST_MS } from "../contract/duration.js";
+import type { OpenWait } from "../contract/seed.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import type { Engine } from "./engine.js";
 
@@ -9,9 +10,23 @@ import type { Engine } from "./engine.js";
  *
  * @param summary what the bar says.
  */
-export async function conditionBy(holds: () => boolean, ms: number | undefined, summary: string): Promise<void> {
+export async function conditionBy(
+  { passage }: Engine,
+  holds: () => boolean,
+  ms: number | undefined,
+  summary: string,
+): Promise<void> {
   do await condition(holds, ms ?? LONGEST_MS, { summary: summary.slice(0, 120) });
   while (ms === undefined && !holds());
+  await passage.thaw();
+}
+
+/** Of a wait that began in an earlier execution, until its end there was said to be. */
+export function leftOf(wait: OpenWait | undefined, ms: number): number;
+export function leftOf(wait: OpenWait | undefined, ms: number | undefined): number | undefined;
+export function leftOf(wait: OpenWait | undefined, ms: number | undefined): number | undefined {
+  const { until } = wait?.waiting_for ?? {};
+  return until === undefined ? ms : Math.max(1, Date.parse(until) - Date.now());
 }
 
 /** When a wait that begins now is over; undefined without a limit. */

@@ -1,11 +1,12 @@
-import { AsyncLocalStorage, isCancellation, sleep } from "@temporalio/workflow";
+import { AsyncLocalStorage, CancellationScope, CancelledFailure, condition, isCancellation, sleep } from "@temporalio/workflow";
 import type { Outcome, RunRef } from "../contract/activity.js";
 import type { EngineState } from "../contract/continuation.js";
-import type { StepRef } from "../contract/fact.js";
+import type { FactBody, StepRef } from "../contract/fact.js";
 import type { Json, JsonObject } from "../contract/json.js";
 import { isRetryable, policyOf, type RetryPolicy, retryDelay } from "../contract/retry.js";
 import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
+import type { Done, DoneStep, Look, OpenWait } from "../contract/seed.js";
 import type { StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
 import { placeOf } from "../sdk/evaluate.js";
@@ -14,18 +15,22 @@ import { Approvals } from "./approvals.js";
 import { Budgets } from "./budgets.js";
 import { Children } from "./child.js";
 import { Controls, Decided, type OpenStep, SkippedByHand } from "./controls.js";
+import { afterwards, Endings } from "./endings.js";
 import { readFailure, type StepFailure } from "./failure.js";
+import { obstacleTo } from "./hand-over.js";
 import { refuseLongHistory } from "./history-limit.js";
 import type { Life } from "./life.js";
 import { Mailbox } from "./mailbox.js";
 import type { Narrator } from "./narrator.js";
 import { Numbering } from "./numbering.js";
+import { Passage } from "./passage.js";
 import { Pausing } from "./pausing.js";
+import { nameOf, Resumption } from "./resumption.js";
 import { RunTree } from "./run-tree.js";
 import { giveBack, Seeding } from "./seeding.js";
 import { checkOptions } from "./step-options.js";
 import { tellSkippedByHand, textOfHand } from "./tell-by-hand.js";
-import { type StepEnd, tellCheckpoint, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
+import { checkpointFact, type StepEnd, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 import { untraced } from "./untraced.js";
 
 /** What a step is before it begins. */
@@ -53,6 +58,8 @@ export interface Place {
   lost: number;
   /** When the try began, where its work is done by several activities. */
   since?: string;
+  /** It began in an earlier execution to wait for this, and goes on. */
+  wait?: OpenWait;
 }
 
 /** Does a step's work once, and gives what it left. Thrown: the try failed. */
@@ -74,8 +81,20 @@ export class Engine {
   readonly noticed = new Set<string>();
   /** Rules of what people have allowed agents for the whole run. */
   readonly permits: Set<string>;
-  /** Why the run does not go on in a further execution, although this one has become long. */
+  /** Why the run of a plan does not go on in a further execution, although this one has become long. */
   heldBack: string | undefined;
+  readonly passage: Passage;
+  readonly resumption: Resumption | undefined;
+  private readonly endings: Endings;
+  private readonly began: number;
+  private readonly setters: Set<number>;
+  private asides = 0;
+  /** Looks at the tree: how many there were, how many are under way, and what they gave. */
+  private looked = 0;
+  private looks = 0;
+  private readonly lookings: Look[];
+  private unrepeatable: string | undefined;
+  private toldObstacle: string | undefined;
   private readonly numbering: Numbering;
   private readonly tree: RunTree;
   private readonly seeding: Seeding | undefined;
@@ -95,21 +114,81 @@ export class Engine {
   ) {
     const before = spec.continued?.engine;
     this.pausing = new Pausing(narrator, life, this.controls);
-    this.phase = before ? before.phase : (spec.phases[0] ?? null);
+    const done = spec.continued?.done;
+    this.phase = before && !done ? before.phase : (spec.phases[0] ?? null);
+    this.began = done?.began ?? Date.now();
+    this.setters = new Set(done?.setters);
+    this.lookings = [...(done?.looks ?? [])];
+    this.passage = new Passage(life, spec.continue_after ?? 4_000, () => this.obstacle());
+    this.endings = new Endings(() => this.passage.isFrozen, this.began);
+    this.resumption = done && new Resumption(spec.run_id, done, this.endings, () => this.looks);
     this.approvals = new Approvals(spec.run_id, narrator, life);
     this.mailbox = new Mailbox(before?.events);
     this.permits = new Set(before?.permits);
     const { program } = spec;
     const budget = program.kind === "plan" ? program.plan.budget : undefined; // code says its own as it is evaluated
     this.budgets = new Budgets(spec.run_id, spec.budgets, budget, before?.budgets);
-    this.numbering = new Numbering(spec.run_id, before);
+    this.numbering = new Numbering(spec.run_id, before && done ? { ...before, iterations: {} } : before);
     this.tree = new RunTree(this.run, before?.opened ?? false);
     this.seeding = spec.seed && new Seeding(spec.seed);
     if (!before) return;
     this.comments = before.comments;
     this.labels = before.labels;
+    if (done) return;
     this.latest = before.latest ?? undefined;
     Object.assign(this.state, before.state);
+  }
+
+  /** Go the way again that the run has gone in earlier executions, while its program is carried out from the beginning. */
+  async resume(): Promise<void> {
+    if (!this.resumption) return;
+    await this.resumption.goAgain();
+    this.passage.begin();
+    await afterwards();
+    this.life.begin();
+  }
+
+  /** The run is between two executions: what is to be decided here has to be asked for again. */
+  get isPassing(): boolean {
+    return this.passage.isFrozen || this.resumption?.isOver === false;
+  }
+
+  /** Resolves when the run is to go on in a further execution, and nothing goes on in this one any more. */
+  async passes(): Promise<void> {
+    const isStill = () => this.endings.isEmpty && this.resumption?.isOver !== false;
+    await CancellationScope.nonCancellable(() => condition(() => this.passage.passes(isStill())));
+  }
+
+  /** The moment as the program sees it. */
+  now(): number {
+    return this.resumption?.isOver === false ? this.resumption.now : Date.now();
+  }
+
+  /** The program has used something whose effects are not kept: what it does cannot be done again from what its steps gave. */
+  cannotRepeat(what: string): void {
+    if (!this.place) this.unrepeatable ??= what;
+  }
+
+  /** Why the run cannot go on in a further execution; people are told, once. */
+  private obstacle(): string | undefined {
+    const obstacle = obstacleTo(this, this.unrepeatable);
+    if (obstacle !== undefined && this.toldObstacle === undefined && this.spec.program.kind === "code") {
+      this.toldObstacle = obstacle;
+      const text = `The run's history has become long, and it stays in it: ${obstacle}. It ends with history_limit when that is full.`;
+      this.narrator.tell({ type: "log", level: "warn", text, step_id: null, attempt: 1 });
+    }
+    return obstacle;
+  }
+
+  /** What the program has done, for an execution in which it is carried out from its beginning. */
+  done(): Done {
+    const { began, asides, setters } = this;
+    const { order, times } = this.endings;
+    const waits = [...this.passage.waits.values()].map((wait): OpenWait => {
+      const { id } = wait.step;
+      return { ...wait, waiting_for: this.life.waitOf(id) ?? wait.waiting_for, ...this.approvals.handOver(id) };
+    });
+    return { order, times, began, setters: [...setters], asides, looks: this.lookings, waits };
   }
 
   /** All that the run's next execution needs to number and name on. */
@@ -126,6 +205,8 @@ export class Engine {
       permits: [...this.permits],
       budgets: this.budgets.handOver(),
     };
+    if (this.spec.program.kind === "code")
+      return { ...this.numbering.handOver(), ...kept, iterations: {}, state: {}, latest: null };
     return { ...this.numbering.handOver(), ...kept };
   }
 
@@ -193,11 +274,38 @@ export class Engine {
    * @throws {StepFailed} when it cannot be read.
    */
   async read<Value>(key: string, work: Work<Value>): Promise<Value> {
-    await this.life.gate();
+    if (this.place) return this.look(key, this.place, work);
+    const number = -++this.looked;
+    const before = await this.resumption?.takeLook(number);
+    if (before) return lookAgain(key, before) as Value;
+    if (this.passage.isShut) await this.passage.enter();
     const none: StepRef = { id: `${this.spec.run_id}-0`, number: 0, key, name: key, phase: null, kind: "files", iteration: 1 };
+    const done = this.passage.busy();
+    this.looks++;
+    try {
+      const value = await this.look(key, { step: none, attempt: 1, lost: 0 }, work);
+      await this.keepLook(number, { value: value as Json }); // of an activity
+      return value;
+    } catch (thrown) {
+      if (thrown instanceof StepFailed) await this.keepLook(number, failedLook(thrown));
+      else await this.keepLook(number, { cancelled: true });
+      throw thrown;
+    } finally {
+      this.looks--;
+      done();
+    }
+  }
+
+  private async keepLook(number: number, look: Look): Promise<void> {
+    await this.endings.turn(number);
+    this.lookings[-number - 1] = look;
+  }
+
+  private async look<Value>(key: string, place: Place, work: Work<Value>): Promise<Value> {
+    await this.life.gate();
     const done = this.life.busy();
     try {
-      return (await work(this.place ?? { step: none, attempt: 1, lost: 0 })).value;
+      return (await work(place)).value;
     } catch (thrown) {
       if (isCancellation(thrown)) throw thrown;
       const { error, output } = readFailure(thrown);
@@ -212,10 +320,28 @@ export class Engine {
     return this.results.get(key);
   }
 
+  /** The program tells something besides its steps, once, however often it is carried out. @param body made when it is told */
+  aside(body: () => FactBody): void {
+    if (this.place === undefined) {
+      this.asides++;
+      if (this.resumption?.tells() === false) return;
+    }
+    this.narrator.tell(body());
+  }
+
   comment(text: string, stepId: string | null, metadata: JsonObject = {}): void {
+    this.aside(() => this.commentFact(text, stepId, metadata));
+  }
+
+  /** Something that no program says, so that it does not come again with it. */
+  tellComment(text: string, stepId: string, metadata: JsonObject): void {
+    this.narrator.tell(this.commentFact(text, stepId, metadata));
+  }
+
+  private commentFact(text: string, stepId: string | null, metadata: JsonObject): FactBody {
     const id = `${this.spec.run_id}-c${++this.comments}`;
     const comment = { id, run_id: this.spec.run_id, step_id: stepId, text, metadata, created_by: null };
-    this.narrator.tell({ type: "comment.created", comment: { ...comment, comment_type: "system" } });
+    return { type: "comment.created", comment: { ...comment, comment_type: "system" } };
   }
 
   /** The row id of the latest step with this key; null when there is none. */
@@ -227,23 +353,33 @@ export class Engine {
     return this.place?.step ?? this.latest;
   }
 
+  /** The program has set the run's state. */
   tellState(): void {
-    this.narrator.tell({ type: "run.state", state: { ...this.state } });
+    const { place } = this;
+    if (place?.step.kind === "function") this.setters.add(place.step.number);
+    this.aside(() => ({ type: "run.state", state: { ...this.state } }));
   }
 
   /** Nothing happens when it is so already. */
   setState(state: JsonObject): void {
     if (JSON.stringify(state) === JSON.stringify(this.state)) return;
+    this.replaceState(state);
+    this.narrator.tell({ type: "run.state", state: { ...this.state } });
+  }
+
+  private replaceState(state: JsonObject): void {
     for (const key of Object.keys(this.state)) delete this.state[key];
     Object.assign(this.state, state);
-    this.tellState();
   }
 
   /** A checkpoint that the author asked for, at the last finished step. */
   mark(label: string | null): void {
-    if (!this.latest) return;
-    const named = label ?? `checkpoint ${++this.labels}`;
-    tellCheckpoint(this.narrator, this.spec.run_id, this.latest, { asked: { label: named, number: ++this.labels } });
+    const { latest } = this;
+    if (!latest) return;
+    this.aside(() => {
+      const named = label ?? `checkpoint ${++this.labels}`;
+      return checkpointFact(this.spec.run_id, latest, { asked: { label: named, number: ++this.labels } });
+    });
   }
 
   /** Under way until it settles. Whoever does not wait for one that fails is not harmed by it. */
@@ -263,18 +399,24 @@ export class Engine {
   private async numbered<Value>(plan: StepPlan, work: Work<Value>, at: ReturnType<typeof placeOf>): Promise<Value> {
     const { kind, key, options } = plan;
     checkOptions(key, options);
+    const { resumption } = this;
+    const taken = resumption?.isOver === false ? await this.takeUp(plan, work, resumption) : undefined;
+    if (taken?.isOver) return taken.value;
+    const wait = taken?.wait;
     // One that is stopped at the gate has no number: numbers have no gap.
-    if (options.if !== false && this.life.isPaused) await this.life.gate();
-    const step = this.numbering.next(kind, key, { name: options.name, phase: options.phase ?? this.phase });
-    if (options.if === false) return this.skip(step, plan) as Value;
+    if (!wait && this.passage.isShut && (options.if !== false || !this.life.isPaused)) await this.passage.enter();
+    const phase = options.phase ?? this.phase;
+    const step = wait?.step ?? this.numbering.next(kind, key, { name: options.name, phase }, taken?.iteration);
+    if (options.if === false) return (await this.skip(step, plan)) as Value;
 
-    refuseLongHistory(this.heldBack);
-    this.enterPhase(step);
+    refuseLongHistory(this.passage.heldBack ?? this.heldBack);
+    this.enterPhase(step, { silently: wait !== undefined });
 
     const policy = policyOf(options.retry);
+    this.rowIds.set(step.key, step.id);
+    if (wait) return this.attempts(plan, step, work, [wait.attempt, policy], wait);
     const place = at ? { place: at } : {};
     this.narrator.tell({ type: "step.started", step, max_attempts: policy.maxAttempts ?? 1, input: plan.input, ...place });
-    this.rowIds.set(step.key, step.id);
     const ended = await this.seeding?.take(step, plan.gathers);
     if (ended)
       return this.attempts({ ...plan, waiting: undefined }, step, giveBack<Value>(this, ended), [
@@ -284,16 +426,58 @@ export class Engine {
     return this.attempts(plan, step, work, [1, policy]);
   }
 
+  /** A step that the program comes to for the second time: as it ended, or with the wait that it had begun; else it is a new one. */
+  private async takeUp<Value>(plan: StepPlan, work: Work<Value>, resumption: Resumption): Promise<Taken<Value>> {
+    const { kind, key, options } = plan;
+    const iteration = this.numbering.count(key);
+    const name = nameOf(key, iteration);
+    // Its steps are taken one by one, as they ended, and it ends when they do.
+    const gathered = plan.gathers
+      ? settled(work({ step: this.numbering.refOf(0, kind, key, {}, iteration), attempt: 1, lost: 0 }))
+      : undefined;
+    const ended = await resumption.take(name);
+    if (!ended) return { isOver: false, iteration, wait: resumption.waitOf(name) };
+    const phase = options.phase ?? this.phase;
+    const step = this.numbering.refOf(ended.number, kind, key, { name: options.name, phase }, iteration);
+    if (ended.status !== "skipped") {
+      this.enterPhase(step, { silently: true });
+      this.rowIds.set(key, step.id);
+    }
+    if (ended.state) this.replaceState(ended.state);
+    const outcome = await gathered;
+    if (outcome && ended.status === "completed") ended.output = outcome.value as Json;
+    return { isOver: true, value: this.again(step, ended) as Value };
+  }
+
+  /** What a step gave, or how it failed, once more. */
+  private again(step: StepRef, { status, output, error }: DoneStep): unknown {
+    const { key } = step;
+    if (status === "cancelled") throw new CancelledFailure(error?.message ?? "The run was stopped.");
+    if (status === "skipped") {
+      this.results.set(key, { stepId: key, status });
+      return undefined;
+    }
+    if (status === "failed") {
+      const { type, message } = error ?? { type: "error", message: "" };
+      this.results.set(key, { stepId: key, status, data: output, error: message });
+      throw new StepFailed(key, type, message, output ?? undefined);
+    }
+    this.results.set(key, { stepId: key, status, data: output });
+    this.latest = step;
+    return output;
+  }
+
   /** Try a step as often as its policy says, from the number given on. */
   private async attempts<Value>(
     plan: StepPlan,
     step: StepRef,
     work: Work<Value>,
     [first, policy]: [number, RetryPolicy],
+    wait?: OpenWait,
   ): Promise<Value> {
     const open = this.controls.begin(step);
     try {
-      return await this.tries(plan, open, work, [first, policy]);
+      return await this.tries(plan, open, work, [first, policy], wait);
     } finally {
       this.controls.end(open);
     }
@@ -304,39 +488,46 @@ export class Engine {
     open: OpenStep,
     work: Work<Value>,
     [first, policy]: [number, RetryPolicy],
+    wait: OpenWait | undefined,
   ): Promise<Value> {
     const { step } = open;
     const tries = policy.maxAttempts ?? 1;
     const began = new Date().toISOString();
     let number = first;
-    for (let tried = 1; ; tried++, number++) {
-      const place: Place = { step, attempt: number, lost: 0 };
-      const begun = new Date().toISOString();
-      const done = this.begin(step, plan);
+    for (let tried = wait?.attempt ?? 1; ; tried++, number++) {
+      const place: Place = { step, attempt: number, lost: 0, ...(wait && number === first ? { wait, since: wait.began } : {}) };
+      const begun = place.since ?? new Date().toISOString();
+      const done = this.begin(plan, place, begun);
       try {
         const outcome = await this.pausing.try(plan, place, work, open);
         tellLost(this.narrator, place, outcome);
+        await this.endings.turn(step.number);
         this.complete(place, outcome);
         return outcome.value;
       } catch (thrown) {
-        if (thrown instanceof Decided) return this.byHand<Value>(place, thrown, began);
+        if (thrown instanceof Decided) return await this.byHand<Value>(place, thrown, began);
         const failure = readFailure(thrown);
         this.tree.forgetWhenLost(failure.error);
         if (failure.detail) tellLost(this.narrator, place, failure.detail);
         number = place.attempt + place.lost;
         if (isCancellation(thrown)) {
           const message = plan.stopped?.() ?? "The run was stopped.";
+          await this.endings.turn(step.number);
           this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
           throw thrown;
         }
-        if (tried >= tries || !isRetryable(policy, failure.error.type)) throw this.fail(place, "failed", failure, begun);
-        const stopped = await this.backOff(place, failure, begun, retryDelay(policy, tried)).catch((stop: unknown) => {
+        if (tried >= tries || !isRetryable(policy, failure.error.type)) {
+          await this.endings.turn(step.number);
+          throw this.fail(place, "failed", failure, begun);
+        }
+        const stopped = await this.backOff(place, failure, begun, retryDelay(policy, tried)).catch(async (stop: unknown) => {
           if (stop instanceof Decided) return stop;
           const message = isCancellation(stop) ? plan.stopped?.() : undefined;
+          await this.endings.turn(step.number);
           if (message !== undefined) this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
           throw stop; // the end of a run settles its steps
         });
-        if (stopped) return this.byHand<Value>(place, stopped, began);
+        if (stopped) return await this.byHand<Value>(place, stopped, began);
       } finally {
         done();
       }
@@ -344,14 +535,15 @@ export class Engine {
   }
 
   /** A step as a person has decided about it. */
-  private byHand<Value>(place: Place, { asked, left }: Decided, began: string): Value {
+  private async byHand<Value>(place: Place, { asked, left }: Decided, began: string): Promise<Value> {
     const { step } = place;
+    await this.endings.turn(step.number);
     if (left?.detail) {
       tellLost(this.narrator, place, left.detail);
       tellTrace(this.narrator, left.detail);
     }
     const { action, by, reason = null } = asked;
-    this.comment(textOfHand(asked, step), step.id, { by_hand: action, by, reason });
+    this.tellComment(textOfHand(asked, step), step.id, { by_hand: action, by, reason });
     const started_at = place.since ?? left?.detail?.started_at ?? began;
     if (action === "complete") {
       const value = (asked.output ?? null) as Value; // the API has seen to its shape
@@ -365,12 +557,13 @@ export class Engine {
     throw new SkippedByHand(`${step.key} was skipped.`);
   }
 
-  private begin(step: StepRef, plan: StepPlan): () => void {
-    if (plan.gathers) return () => {};
-    const waiting_for = plan.waiting?.(step);
-    if (!waiting_for) return this.life.busy(plan);
-    this.narrator.tell({ type: "step.waiting", step_id: step.id, waiting_for });
-    return this.life.waiting(step.id, waiting_for);
+  private begin(plan: StepPlan, { step, attempt, wait }: Place, began: string): () => void {
+    if (plan.gathers) return this.passage.busy(plan);
+    const waiting_for = wait?.waiting_for ?? plan.waiting?.(step);
+    if (!waiting_for) return both(this.passage.busy(), this.life.busy(plan));
+    if (!wait) this.narrator.tell({ type: "step.waiting", step_id: step.id, waiting_for });
+    this.passage.waits.set(step.number, { step, attempt, began, waiting_for });
+    return both(() => void this.passage.waits.delete(step.number), this.life.waiting(step.id, waiting_for));
   }
 
   private async operation<Value>(plan: StepPlan, place: Place, work: Work<Value>): Promise<Value> {
@@ -396,13 +589,14 @@ export class Engine {
     }
   }
 
-  private enterPhase(step: StepRef): void {
+  private enterPhase(step: StepRef, { silently }: { silently: boolean }): void {
     if (step.phase === this.phase || step.phase === null) return;
     this.phase = step.phase;
-    this.narrator.tell({ type: "run.phase", phase: step.phase });
+    if (!silently) this.narrator.tell({ type: "run.phase", phase: step.phase });
   }
 
-  private skip(step: StepRef, plan: StepPlan): undefined {
+  private async skip(step: StepRef, plan: StepPlan): Promise<undefined> {
+    await this.endings.turn(step.number);
     tellSkipped(this.narrator, step, plan.input);
     this.results.set(step.key, { stepId: step.key, status: "skipped" });
     return undefined;
@@ -410,13 +604,14 @@ export class Engine {
 
   private complete(place: Place, outcome: Outcome<unknown>): void {
     const { step } = place;
-    const { value, started_at, completed_at } = outcome;
+    const { value, completed_at } = outcome;
+    const started_at = place.wait?.began ?? outcome.started_at;
     tellTrace(this.narrator, outcome);
     this.results.set(step.key, { stepId: step.key, status: "completed", data: value });
     this.latest = step;
     const output = (value ?? null) as Json; // activities return JSON; a function's value is checked by `asJson`
     tellEnd(this.narrator, place, { status: "completed", output, error: null, started_at, completed_at });
-    tellCheckpoint(this.narrator, this.spec.run_id, step, { outcome });
+    this.narrator.tell(checkpointFact(this.spec.run_id, step, { outcome }), outcome.completed_at);
   }
 
   private fail(place: Place, status: StepEnd["status"], failure: StepFailure, begun: string): StepFailed {
@@ -441,4 +636,29 @@ export class Engine {
       await this.life.gate();
     });
   }
+}
+
+/** What has become of a step that the program comes to for the second time. */
+type Taken<Value> = { isOver: true; value: Value } | { isOver: false; iteration: number; wait: OpenWait | undefined };
+
+function failedLook({ type, message, output }: StepFailed): Look {
+  return { error: { type, message }, ...(output === undefined ? {} : { output: output as Json }) };
+}
+
+function lookAgain(key: string, look: Look): Json {
+  if ("value" in look) return look.value;
+  if ("error" in look) throw new StepFailed(key, look.error.type, look.error.message, look.output);
+  throw new CancelledFailure("The run was stopped.");
+}
+
+/** Fails nowhere: what is thrown is known already. */
+function settled<T>(doing: Promise<T>): Promise<T | undefined> {
+  return doing.catch(() => undefined);
+}
+
+function both(one: () => void, other: () => void): () => void {
+  return () => {
+    one();
+    other();
+  };
 }

@@ -1,5 +1,5 @@
 import { workflowInfo } from "@temporalio/workflow";
-import type { PlanProgress } from "../contract/continuation.js";
+import type { Continuation, PlanProgress } from "../contract/continuation.js";
 import { encode } from "./encoding.js";
 import type { Engine } from "./engine.js";
 import type { PlanState } from "./plan-state.js";
@@ -37,9 +37,28 @@ export function handOverWhenLong(engine: Engine, state: PlanState): void {
 }
 
 function reasonToStay(engine: Engine, state: PlanState): string | undefined {
-  if (engine.mailbox.isHeavy) return "the events that it has kept, and no step has taken, are too large";
-  const continued = { engine: engine.handOver(), life: engine.life.handOver(), plan: state.progress() };
-  const bytes = encode(JSON.stringify({ ...engine.spec, continued })).length;
+  if (engine.mailbox.isHeavy) return HEAVY_MAILBOX;
+  const bytes = bytesOf(engine, { plan: state.progress() });
   if (bytes <= MOST_HANDED_OVER) return undefined;
   return `its plan, its input and what its steps gave have ${bytes} bytes, more than ${MOST_HANDED_OVER}`;
+}
+
+/** Why the run of a program cannot go on in a further execution; undefined when it can. */
+export function obstacleTo(engine: Engine, unrepeatable?: string): string | undefined {
+  if (engine.spec.program.kind === "plan") return "a plan goes on where it is"; // it asks for itself
+  if (unrepeatable !== undefined) {
+    const instead = "ctx.sleep, ctx.waitForEvent, ctx.approve and steps are kept";
+    return `its code uses ${unrepeatable} of Temporal directly, of which no further execution can know (${instead})`;
+  }
+  if (engine.mailbox.isHeavy) return HEAVY_MAILBOX;
+  const bytes = bytesOf(engine, { done: engine.done() });
+  if (bytes <= MOST_HANDED_OVER) return undefined;
+  return `its code, its input, the list of its steps and what ctx.files and ctx.git have read for it have ${bytes} bytes, more than ${MOST_HANDED_OVER}`;
+}
+
+const HEAVY_MAILBOX = "the events that it has kept, and no step has taken, are too large";
+
+function bytesOf(engine: Engine, progress: Pick<Continuation, "plan" | "done">): number {
+  const continued: Continuation = { engine: engine.handOver(), life: engine.life.handOver(), ...progress };
+  return encode(JSON.stringify({ ...engine.spec, continued })).length;
 }

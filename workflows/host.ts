@@ -7,6 +7,7 @@ import {
   isCancellation,
   workflowInfo,
 } from "@temporalio/workflow";
+import type { Continuation } from "../contract/continuation.js";
 import type { FactBody } from "../contract/fact.js";
 import type { Json } from "../contract/json.js";
 import { isUnverified } from "../contract/messages.js";
@@ -62,19 +63,32 @@ export async function host(spec: RunSpec): Promise<Json> {
   const engine = new Engine(spec, tell, life);
   listen(engine);
 
-  life.start();
-  const ended = await execute(engine).then(
+  life.start({ isResuming: engine.resumption !== undefined });
+  const running = execute(engine).then(
     (output): Ending => ({ status: "completed", output, error: null }),
     (error: unknown) => (error instanceof HandOver ? error : endingOf(error, spec)),
   );
-  if (ended instanceof HandOver) {
+  const ended = await Promise.race([
+    running,
+    engine.passes().then((): typeof PASSES => PASSES),
+    engine.resume().then(
+      () => running,
+      (error: unknown) => endingOf(error, spec),
+    ),
+  ]);
+  if (ended instanceof HandOver || ended === PASSES) {
     life.freeze();
     await gate(tell, spec, { type: "run.continued" });
-    const continued = { engine: engine.handOver(), life: life.handOver(), plan: ended.progress };
+    const progress = ended === PASSES ? { done: engine.done() } : { plan: ended.progress };
+    const continued: Continuation = { engine: engine.handOver(), life: life.handOver(), ...progress };
     if (!work.consideredCancelled) return continueAsNew<typeof host>({ ...spec, continued });
-    await ended.whenStopped();
+    if (ended === PASSES) {
+      life.thaw();
+      engine.passage.cancel();
+      await running;
+    } else await ended.whenStopped();
   }
-  const ending = ended instanceof HandOver ? STOPPED : ended;
+  const ending = ended instanceof HandOver || ended === PASSES ? STOPPED : ended;
   const cancelled = work.consideredCancelled;
   if (ending.status !== "completed") work.cancel();
   await engine.idle();
@@ -91,7 +105,7 @@ async function execute(engine: Engine): Promise<Json> {
 }
 
 async function runCode(engine: Engine, program: CodeProgram): Promise<unknown> {
-  const { budget, execute } = evaluate(program);
+  const { budget, execute } = evaluate(engine, program);
   if (budget) engine.budgets.own = toBudget(budget);
   return execute(createContext(engine));
 }
@@ -118,6 +132,7 @@ function endingOf(error: unknown, spec: RunSpec): Ending {
   };
 }
 
+const PASSES = Symbol("passes");
 const STOPPED: Ending = { status: "cancelled", output: null, error: null };
 
 /** What the ending is called: a run that was stopped is not one that failed, whatever its code made of it. */

@@ -37,16 +37,33 @@ export class Life {
     this.held = new Set(before?.held);
   }
 
-  start(): void {
+  /** @param isResuming the program is to come to where it was before: nothing is told until `begin` */
+  start({ isResuming = false } = {}): void {
     this.status = this.before?.status ?? "pending"; // as was told
     if (this.status === "running") this.clock.start();
+    this.frozen = isResuming;
     this.settle(this.before?.asked ?? undefined);
+  }
+
+  /** The program is where it was: what is told from now on is new. */
+  begin(): void {
+    const [first] = this.waits.values();
+    if (first && JSON.stringify(first) === JSON.stringify(this.before?.told)) this.told = first;
+    const { asked } = this;
+    this.asked = null;
+    this.frozen = false;
+    this.settle(asked ?? undefined);
   }
 
   /** Tell nothing more: what is asked now is for the run's next execution to tell. */
   freeze(): void {
     this.frozen = true;
     this.clock.stop();
+  }
+
+  /** The run does not pass after all. */
+  thaw(): void {
+    this.frozen = false;
   }
 
   /** The run is stopped: what is still to be done waits for nobody, and is told here. */
@@ -59,8 +76,8 @@ export class Life {
 
   /** What the run's next execution needs to go on. */
   handOver(): LifeState {
-    const { clock, held, status, asked } = this;
-    return { left: clock.remaining, held: [...held], status, asked };
+    const { clock, held, status, asked, told = null } = this;
+    return { left: clock.remaining, held: [...held], status, asked, told };
   }
 
   /** Stop the clock: the run ends. */
@@ -134,6 +151,11 @@ export class Life {
       this.waits.delete(key);
       this.settle();
     });
+  }
+
+  /** What is waited for under the key. */
+  waitOf(key: string): WaitingFor | undefined {
+    return this.waits.get(key);
   }
 
   /** What is waited for under the key is another by now. Told by whoever changes it: the run waits as it did. */

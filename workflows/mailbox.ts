@@ -61,6 +61,7 @@ export class Mailbox {
   }
 
   handOver(): MailboxState {
-    return { kept: this.kept, known: [...this.known].slice(-MOST_KNOWN) };
+    const given = this.expecting.flatMap(({ given }) => (given ? [given] : [])); // and not taken
+    return { kept: [...given, ...this.kept], known: [...this.known].slice(-MOST_KNOWN) };
   }
 }

@@ -9,6 +9,7 @@ import {
   type EventMessage,
   isUnverified,
   type LabelMessage,
+  PASSING,
   type Request,
   type SessionMessage,
   SIGNAL,
@@ -78,7 +79,9 @@ export function listen(engine: Engine): void {
     { check, handle }: { check: (message: Message) => void; handle: (message: Message) => Answer },
   ): void {
     const validator = (message: Message) => {
-      if (!isUnverified(message)) check(message);
+      if (isUnverified(message)) return;
+      if (engine.isPassing) throw ApplicationFailure.nonRetryable("The run passes to its next execution.", PASSING);
+      check(message);
     };
     const handler = (message: Message) => {
       if (!isUnverified(message)) return handle(message);

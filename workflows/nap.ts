@@ -1,6 +1,7 @@
 import { sleep } from "@temporalio/workflow";
 import type { Json } from "../contract/json.js";
 import type { StepOptions } from "../sdk/context.js";
+import { leftOf } from "./deadline.js";
 import type { Engine, StepPlan } from "./engine.js";
 import { millisecondsOf } from "./step-options.js";
 import { timed } from "./timed.js";
@@ -24,5 +25,5 @@ export async function nap(engine: Engine, key: string, duration: Json, options: 
       until: new Date(Date.now() + ms).toISOString(),
     }),
   };
-  await engine.step(plan, ({ step }) => timed(() => sleep(ms, { summary: step.name })));
+  await engine.step(plan, ({ step, wait }) => timed(() => sleep(leftOf(wait, ms), { summary: step.name })));
 }

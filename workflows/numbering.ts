@@ -9,6 +9,11 @@ export interface Numbered {
   iterations: Record<string, number>;
 }
 
+interface Named {
+  name?: string | undefined;
+  phase?: string | null;
+}
+
 /** Numbers the steps of a run, and counts how often each key was done. */
 export class Numbering {
   private numbers: number;
@@ -22,10 +27,19 @@ export class Numbering {
     this.iterations = new Map(Object.entries(before?.iterations ?? {}));
   }
 
-  next(kind: StepKind, key: string, { name = key, phase }: { name?: string | undefined; phase: string | null }): StepRef {
-    const number = ++this.numbers;
+  /** @param iteration when it was counted already */
+  next(kind: StepKind, key: string, named: Named, iteration = this.count(key)): StepRef {
+    return this.refOf(++this.numbers, kind, key, named, iteration);
+  }
+
+  /** One more doing of the key: the how manieth it is. */
+  count(key: string): number {
     const iteration = (this.iterations.get(key) ?? 0) + 1;
     this.iterations.set(key, iteration);
+    return iteration;
+  }
+
+  refOf(number: number, kind: StepKind, key: string, { name = key, phase = null }: Named, iteration: number): StepRef {
     return { id: `${this.runId}-${number}`, number, key, name, phase, kind, iteration };
   }
 

@@ -1,5 +1,5 @@
 import type { Outcome, Trace } from "../contract/activity.js";
-import type { StepRef } from "../contract/fact.js";
+import type { FactBody, StepRef } from "../contract/fact.js";
 import type { Json } from "../contract/json.js";
 import type { StepError } from "../contract/step.js";
 import type { Place } from "./engine.js";
@@ -94,21 +94,17 @@ export function tellFailedTry(
 }
 
 /** The place after a finished step; with a label and its number among those, one that the author asked for. */
-export function tellCheckpoint(
-  narrator: Narrator,
+export function checkpointFact(
   runId: string,
   step: StepRef,
   { outcome, asked }: { outcome?: Outcome<unknown>; asked?: { label: string; number: number } },
-): void {
-  narrator.tell(
-    {
-      type: "checkpoint.created",
-      id: `${runId}-k${step.number}${asked ? `-u${asked.number}` : ""}`,
-      step,
-      label: asked?.label ?? null,
-      created_by: asked ? "user" : "automatic",
-      tree: outcome?.tree ?? null,
-    },
-    outcome?.completed_at,
-  );
+): FactBody {
+  return {
+    type: "checkpoint.created",
+    id: `${runId}-k${step.number}${asked ? `-u${asked.number}` : ""}`,
+    step,
+    label: asked?.label ?? null,
+    created_by: asked ? "user" : "automatic",
+    tree: outcome?.tree ?? null,
+  };
 }

@@ -4,7 +4,7 @@ import type { WaitingFor } from "../contract/run.js";
 import type { StepOptions } from "../sdk/context.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { defined } from "./call.js";
-import { conditionBy, deadlineOf, refuseInside } from "./deadline.js";
+import { conditionBy, deadlineOf, leftOf, refuseInside } from "./deadline.js";
 import type { Engine, Place } from "./engine.js";
 import { timed } from "./timed.js";
 
@@ -42,10 +42,11 @@ function waitingFor(step: StepRef, { event, deadlineMs }: EventWait): WaitingFor
   return { kind: "event", step_id: step.id, message, event, since, ...defined({ until: deadlineOf(deadlineMs) }) };
 }
 
-async function taken({ mailbox }: Engine, { step }: Place, { event, deadlineMs }: EventWait): Promise<Json> {
+async function taken(engine: Engine, { step, wait: begun }: Place, { event, deadlineMs }: EventWait): Promise<Json> {
+  const { mailbox } = engine;
   const wait = mailbox.expect(event);
   try {
-    await conditionBy(() => wait.given !== undefined, deadlineMs, `${step.name}: waits for ${event}`);
+    await conditionBy(engine, () => wait.given !== undefined, leftOf(begun, deadlineMs), `${step.name}: waits for ${event}`);
   } catch (error) {
     mailbox.leave(wait, { unread: true });
     throw error;

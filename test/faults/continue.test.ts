@@ -16,6 +16,21 @@ steps:
     for_each: "{{ args.items }}"
     command: 'sleep 0.05; echo {{ item }} $EPOCHREALTIME >> {{ args.file }}; sleep 0.05; echo done {{ item }}'
 `,
+  "count-code.ts": `import { defineWorkflow } from "longhaul";
+import { z } from "zod";
+export default defineWorkflow({
+  name: "count-code",
+  input: z.object({ file: z.string(), items: z.array(z.number()) }),
+  async execute(ctx) {
+    const until = ctx.sleep("1 second");
+    for (const item of ctx.input.items) {
+      await ctx.shell(\`sleep 0.05; echo \${item} $EPOCHREALTIME >> \${ctx.input.file}; sleep 0.05\`, { name: "s" });
+      ctx.set("item", item);
+    }
+    await until;
+  },
+});
+`,
 };
 
 let harness: Harness;
@@ -28,27 +43,31 @@ beforeAll(async () => {
 });
 afterAll(() => harness?.stop());
 
-test("a run whose worker is killed before and after it goes on in a further execution has no seam", {
+test("runs whose worker is killed before and after they go on in a further execution have no seam", {
   timeout: 240_000,
 }, async () => {
   const items = Array.from({ length: ITEMS }, (_, i) => i + 1);
-  const counter = `${harness.folder}/counters/plan`;
-  const run = await harness.begin("count-plan", { file: counter, items }, { counter, steps: ITEMS });
-  const first = await executionOf(run);
-  await until(() => counterLines(counter).length >= 20);
+  const [plan, code] = await Promise.all([begin("count-plan"), begin("count-code")]);
+  await until(() => [plan, code].every(({ counter }) => counterLines(counter ?? "").length >= 20));
   await harness.kill9("worker");
-  await until(async () => (await executionOf(run)) !== first);
+  await Promise.all([plan, code].map((run) => until(async () => (await executionOf(run)) !== run.first)));
   await harness.kill9("worker");
-  await harness.client.finished(run.id, 180_000);
+  await Promise.all([plan, code].map(({ id }) => harness.client.finished(id, 180_000)));
 
-  expect(new Set(counterLines(counter))).toEqual(new Set(items.map(String)));
-  const steps = await harness.client.all(`/api/runs/${run.id}/steps`);
-  expect(steps.map(({ step_number, iteration, status }) => [step_number, iteration, status])).toEqual(
-    items.map((n) => [n, n, "completed"]),
-  );
-  const told = run.stream.seen.filter(({ type }) => type === "workflow.execution.status_changed").map(({ data }) => data.status);
-  expect(told).toEqual(["pending", "running", "completed"]);
+  for (const { id, counter, stream } of [plan, code]) {
+    expect(new Set(counterLines(counter ?? ""))).toEqual(new Set(items.map(String)));
+    const steps = (await harness.client.all(`/api/runs/${id}/steps`)).filter(({ kind }) => kind === "shell");
+    expect(steps.map(({ iteration, status }) => [iteration, status])).toEqual(items.map((n) => [n, "completed"]));
+    const told = stream.seen.filter(({ type }) => type === "workflow.execution.status_changed").map(({ data }) => data.status);
+    expect(told.filter((status) => status !== "waiting" && status !== "running")).toEqual(["pending", "completed"]);
+  }
   expect(check(await gather(harness, { afterwards: false, rebuilt: true }))).toEqual([]);
+
+  async function begin(name: string) {
+    const counter = `${harness.folder}/counters/${name}`;
+    const run = await harness.begin(name, { file: counter, items }, { counter, steps: ITEMS });
+    return { ...run, first: await executionOf(run) };
+  }
 });
 
 async function executionOf({ id }: WatchedRun): Promise<string | undefined> {
