@@ -1,4 +1,5 @@
 import { Client } from "@temporalio/client";
+import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { TASK_QUEUE } from "../config.js";
 import { SIGNAL } from "../contract/messages.js";
@@ -178,7 +179,8 @@ describe("a run", () => {
 
     const waiting = await run.until(({ status }) => status === "waiting");
     expect(waiting.waiting_for).toMatchObject({ kind: "timer", step_id: `${run.id}-1` });
-    expect(Date.parse(waiting.waiting_for?.until ?? "")).toBeGreaterThan(Date.now());
+    const asked = Date.parse(waiting.steps[0]?.started_at ?? "");
+    expect(Date.parse(waiting.waiting_for?.until ?? "") - asked).toBeGreaterThanOrEqual(2_000);
 
     expect((await run.finished()).status).toBe("completed");
   });
@@ -195,13 +197,15 @@ describe("a run", () => {
   });
 
   test("starts no further step while it is paused, and goes on when it is resumed", async () => {
-    const run = await stack.start(file(`await ctx.sleep(600, { name: "first" }); return ctx.run("second", () => "went on");`));
+    const run = await stack.start(file(`await ctx.sleep(2_500, { name: "first" }); return ctx.run("second", () => "went on");`));
     await run.until(({ status }) => status === "waiting");
     await signal(run.id, SIGNAL.pause);
     await run.until(({ status }) => status === "paused");
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await run.until(({ steps }) => steps[0]?.status === "completed");
+    await new Promise((resolve) => setTimeout(resolve, 300));
     const paused = await run.row();
     expect(paused).toMatchObject({ status: "paused", steps: [{ status: "completed" }] });
+    expect(paused.steps).toHaveLength(1);
 
     await signal(run.id, SIGNAL.resume);
     expect(await run.finished()).toMatchObject({ status: "completed", output: "went on" });
@@ -278,7 +282,9 @@ describe("what Longhaul did not sign", () => {
     await expect(bare.result()).rejects.toMatchObject({ cause: { type: "unauthorised_start" } });
 
     await expect
-      .poll(async () => (await stack.db.orm.select().from(audit)).map(({ subject }) => subject))
+      .poll(async () =>
+        (await stack.db.orm.select().from(audit).where(eq(audit.action, "forgery.refused"))).map(({ subject }) => subject),
+      )
       .toEqual(["forged", "bare"]);
   });
 

@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
-import { eq } from "drizzle-orm";
 import type { AcceptedFact } from "../contract/fact.js";
 import { BY_LONGHAUL, SIGNAL } from "../contract/messages.js";
 import { recordAudit } from "../db/audit.js";
+import { isCommentOf } from "../db/comments.js";
 import type { Database } from "../db/database.js";
 import { projectPathOf } from "../db/executions.js";
 import { applyAccepted } from "../db/projection.js";
 import { appendLateFact } from "../db/rebuild.js";
-import { comments } from "../db/schema.js";
 import type { History } from "./replayer.js";
 
 /** Something that was done to a run in Temporal's own page or command line. */
@@ -32,8 +31,7 @@ export async function tellNative(db: Database, client: Client, runId: string, ac
   const { action, identity, reason, at } = act;
   if (identity.startsWith(BY_LONGHAUL)) return;
   const id = `${runId}-t${createHash("sha256").update(`${action} ${at}`).digest("hex").slice(0, 16)}`;
-  const [known] = await db.orm.select({ id: comments.id }).from(comments).where(eq(comments.id, id));
-  if (known) return;
+  if (await isCommentOf(db, runId, id)) return;
 
   const metadata = { from: "temporal", action, identity, reason };
   const text = sentenceOf(act);
