@@ -4,6 +4,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Longhaul, longhaul, type StartedRun } from "./support/longhaul.js";
 import { type Ask, served } from "./support/served.js";
 
+/** `npm run faults` tells a run as much as Temporal lets one be told, too. */
+const long = process.env.LONGHAUL_FAULTS === "long";
+
 let stack: Longhaul;
 let ask: Ask;
 beforeAll(async () => {
@@ -27,7 +30,7 @@ describe("a run of code whose history becomes long", { timeout: 180_000 }, () =>
          const word = ctx.waitForEvent("word");
          const nap = ctx.sleep("3 seconds");
          const rest = [];
-         for (let n = 1; n <= 14; n++) {
+         for (let n = 1; n <= 9; n++) {
            const [a, b] = await ctx.parallel([
              () => ctx.shell(\`echo \${n} >> ${done}; echo \${n} | tee count.txt\`, { name: "do" }),
              () => ctx.run("count", () => { ctx.set("n", ctx.get("n") + 1); return n; }),
@@ -50,22 +53,22 @@ describe("a run of code whose history becomes long", { timeout: 180_000 }, () =>
       ),
       { continue_after: 40, in_place: true },
     );
-    await run.until(({ steps, status }) => steps.length > 38 && status === "waiting");
+    await run.until(({ steps, status }) => steps.length === 27 && status === "waiting", 150_000);
     expect((await ask("POST", `/api/runs/${run.id}/events/word`, { is: "now" })).status).toBe(202);
     expect((await ask("POST", `/api/runs/${run.id}/approvals/sure`, { answer: "approve" })).status).toBe(200);
     const row = await run.finished();
 
-    const all = Array.from({ length: 14 }, (_, i) => String(i + 1));
+    const all = Array.from({ length: 9 }, (_, i) => String(i + 1));
     expect(row.output).toEqual({
       rest: all.map((n) => n + n),
       same: true,
       passed: expect.any(Number),
       before: "none",
       missing: "file_missing",
-      after: "14\n",
+      after: "9\n",
       approved: [true, false],
       word: "now",
-      n: 14,
+      n: 9,
     });
     expect(await executionsOf(run)).toBeGreaterThan(2);
     expect(readFileSync(done, "utf8").trim().split("\n")).toEqual(all);
@@ -73,7 +76,7 @@ describe("a run of code whose history becomes long", { timeout: 180_000 }, () =>
     const late = row.steps.find(({ step_id }) => step_id === "late");
     const [from, to] = [Date.parse(late?.started_at ?? ""), Date.parse(late?.completed_at ?? "")];
     expect(to - from).toBeGreaterThanOrEqual(2_900);
-    expect(to - from).toBeLessThan(20_000); // it waited to its own deadline, not from the last execution on
+    expect(to - from).toBeLessThan(60_000); // it waited to its own deadline, not from the last execution on
     const events = await eventsOf(run);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
     for (const type of ["workflow.step.started", "workflow.step.completed", "workflow.step.failed", "workflow.step.waiting"]) {
@@ -82,30 +85,40 @@ describe("a run of code whose history becomes long", { timeout: 180_000 }, () =>
     }
     expect(events.filter(({ type }) => type === "workflow.execution.corrected")).toEqual([]);
     const comments = await listOf<{ text: string }>(run, "comments");
-    expect(comments.map(({ text }) => text).sort()).toEqual(["at 12", "at 4", "at 8"]);
+    expect(comments.map(({ text }) => text).sort()).toEqual(["at 4", "at 8"]);
     const checkpoints = await listOf<{ created_by: string }>(run, "checkpoints");
-    expect(checkpoints.filter(({ created_by }) => created_by === "user")).toHaveLength(3);
-    expect(JSON.stringify(await listOf(run, "logs")).match(/"at \d+\\?n?"/g)).toHaveLength(3);
+    expect(checkpoints.filter(({ created_by }) => created_by === "user")).toHaveLength(2);
+    expect(JSON.stringify(await listOf(run, "logs")).match(/"at \d+\\?n?"/g)).toHaveLength(2);
   });
 
-  test("of what it is told while it waits loses nothing", async () => {
+  test("of what it is told while it waits loses nothing that was accepted", { timeout: 1_800_000 }, async () => {
+    const count = long ? 10_000 : 60;
     const run = await stack.start(
       workflow(
         `await ctx.approve("go", { message: "Go?" });
          let sum = 0;
-         for (let n = 0; n < 60; n++) sum += (await ctx.waitForEvent("more")).n;
-         return sum;`,
+         for (;;) {
+           const { n, last } = await ctx.waitForEvent("more");
+           if (last) return sum;
+           sum += n;
+         }`,
       ),
-      { continue_after: 30 },
+      long ? {} : { continue_after: 30 },
     );
     await run.until(({ status }) => status === "waiting");
-    for (let n = 0; n < 60; n++) {
-      expect((await ask("POST", `/api/runs/${run.id}/events/more`, { n })).status).toBe(202);
+    const send = async (payload: { n: number; last?: boolean }) =>
+      (await ask("POST", `/api/runs/${run.id}/events/more`, payload)).status;
+    let sum = 0;
+    for (let n = 1; n <= count; n++) {
+      const status = await send({ n });
+      expect([202, 429]).toContain(status);
+      if (status === 202) sum += n;
     }
     await expect.poll(() => executionsOf(run), { timeout: 20_000 }).toBeGreaterThan(1);
     expect((await ask("POST", `/api/runs/${run.id}/approvals/go`, { answer: "approve" })).status).toBe(200);
+    await expect.poll(() => send({ n: 0, last: true }), { timeout: 600_000, interval: 1_000 }).toBe(202);
 
-    expect((await run.finished()).output).toBe((59 * 60) / 2);
+    expect((await run.finished(600_000)).output).toBe(sum);
   });
 
   test("stays where it is when it uses what no further execution can know of, and says so", async () => {

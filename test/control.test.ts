@@ -175,7 +175,7 @@ describe("a run", () => {
   });
 
   test("waits while it sleeps, and says what for and until when", async () => {
-    const run = await stack.start(file(`await ctx.sleep("2 seconds", { name: "nap" });`));
+    const run = await stack.start(file(`await ctx.sleep("5 seconds", { name: "nap" });`));
 
     const waiting = await run.until(({ status }) => status === "waiting");
     expect(waiting.waiting_for).toMatchObject({ kind: "timer", step_id: `${run.id}-1` });

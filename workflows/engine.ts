@@ -33,6 +33,9 @@ import { tellSkippedByHand, textOfHand } from "./tell-by-hand.js";
 import { checkpointFact, type StepEnd, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 import { untraced } from "./untraced.js";
 
+/** Characters of a function's value: Temporal takes no payload of more than 2 MiB. */
+const MOST_GIVEN_AGAIN = 500_000;
+
 /** What a step is before it begins. */
 export interface StepPlan {
   kind: StepKind;
@@ -94,6 +97,7 @@ export class Engine {
   private looks = 0;
   private readonly lookings: Look[];
   private unrepeatable: string | undefined;
+  private heavy: string | undefined;
   private toldObstacle: string | undefined;
   private readonly numbering: Numbering;
   private readonly tree: RunTree;
@@ -119,7 +123,8 @@ export class Engine {
     this.began = done?.began ?? Date.now();
     this.setters = new Set(done?.setters);
     this.lookings = [...(done?.looks ?? [])];
-    this.passage = new Passage(life, spec.continue_after ?? 4_000, () => this.obstacle());
+    const longAfter = spec.program.kind === "code" ? (spec.continue_after ?? 4_000) : Number.POSITIVE_INFINITY; // a plan says itself when
+    this.passage = new Passage(life, longAfter, () => this.obstacle());
     this.endings = new Endings(() => this.passage.isFrozen, this.began);
     this.resumption = done && new Resumption(spec.run_id, done, this.endings, () => this.looks);
     this.approvals = new Approvals(spec.run_id, narrator, life);
@@ -171,13 +176,20 @@ export class Engine {
 
   /** Why the run cannot go on in a further execution; people are told, once. */
   private obstacle(): string | undefined {
-    const obstacle = obstacleTo(this, this.unrepeatable);
-    if (obstacle !== undefined && this.toldObstacle === undefined && this.spec.program.kind === "code") {
+    const obstacle = this.heavy ?? obstacleTo(this, this.unrepeatable);
+    if (obstacle !== undefined && this.toldObstacle === undefined) {
       this.toldObstacle = obstacle;
       const text = `The run's history has become long, and it stays in it: ${obstacle}. It ends with history_limit when that is full.`;
       this.narrator.tell({ type: "log", level: "warn", text, step_id: null, attempt: 1 });
     }
     return obstacle;
+  }
+
+  /** What a function gave is in no history yet: to be given again it has to go through one, as a whole. */
+  private weigh({ key }: StepRef, value: unknown): void {
+    const { length = 0 } = JSON.stringify(value) ?? "";
+    if (length > MOST_GIVEN_AGAIN)
+      this.heavy ??= `its function "${key}" gave ${length} characters, more than ${MOST_GIVEN_AGAIN}`;
   }
 
   /** What the program has done, for an execution in which it is carried out from its beginning. */
@@ -605,6 +617,7 @@ export class Engine {
   private complete(place: Place, outcome: Outcome<unknown>): void {
     const { step } = place;
     const { value, completed_at } = outcome;
+    if (step.kind === "function" && this.spec.program.kind === "code") this.weigh(step, value);
     const started_at = place.wait?.began ?? outcome.started_at;
     tellTrace(this.narrator, outcome);
     this.results.set(step.key, { stepId: step.key, status: "completed", data: value });

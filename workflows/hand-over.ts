@@ -45,7 +45,6 @@ function reasonToStay(engine: Engine, state: PlanState): string | undefined {
 
 /** Why the run of a program cannot go on in a further execution; undefined when it can. */
 export function obstacleTo(engine: Engine, unrepeatable?: string): string | undefined {
-  if (engine.spec.program.kind === "plan") return "a plan goes on where it is"; // it asks for itself
   if (unrepeatable !== undefined) {
     const instead = "ctx.sleep, ctx.waitForEvent, ctx.approve and steps are kept";
     return `its code uses ${unrepeatable} of Temporal directly, of which no further execution can know (${instead})`;
