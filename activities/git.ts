@@ -9,9 +9,11 @@ import { type Git, openGit } from "./git-client.js";
 import { currentBranch, headCommit } from "./git-refs.js";
 import { readStatus } from "./git-status.js";
 import { look } from "./look.js";
+import { beginningOf, begunRef, note } from "./own-branch.js";
 import type { PerformDeps, Work } from "./perform.js";
 import { createPullRequest, type PullRequest, type PullRequestInput } from "./pull-request.js";
-import { type PushInput, push } from "./push.js";
+import { type PushInput, type Pushing, push } from "./push.js";
+import { refuseLate } from "./refuse-late.js";
 import { performOnTree, type TreeDeps } from "./tree-step.js";
 import { openWorkspace, type Workspace } from "./workspace.js";
 
@@ -38,14 +40,22 @@ export function createGitActivities(deps: GitDeps) {
 
   return {
     gitEnsureBranch: (call: Call<EnsureBranchInput>) =>
-      change("the switch of branches", call, (git) => ensureBranch(git, call.input)),
+      change("the switch of branches", call, async (git) => {
+        const { name } = call.input;
+        const { runId, isRestored } = pushing(call.run);
+        const begun = isRestored ? await beginningOf(git, runId, name) : undefined;
+        const made = await ensureBranch(git, begun === undefined ? call.input : { name, from: begun });
+        const head = made.created ? await headCommit(git) : null;
+        if (head) await note(git, begunRef(runId, name), head);
+        return made;
+      }),
 
     gitCommit: (call: Call<CommitInput>) =>
       change("the commit", call, (git) => commit(git, call.input, { step: stepMark(call), several: call.step.kind !== "git" })),
 
     gitStageAll: (call: Call<object>) => change("staging", call, (git) => stageAll(git)),
 
-    gitPush: (call: Call<PushInput>) => change("the push", call, (git) => push(git, call.input), false),
+    gitPush: (call: Call<PushInput>) => change("the push", call, (git) => push(git, call.input, pushing(call.run)), false),
 
     gitCreatePr: (call: Call<PullRequestInput>): Promise<Outcome<PullRequest>> =>
       change(
@@ -75,6 +85,11 @@ export function createGitActivities(deps: GitDeps) {
   };
 }
 
+/** A run that works in another one's tree pushes that one's branches. */
+function pushing({ run_id, workspace }: RunRef): Pushing {
+  return { runId: workspace.owner ?? run_id, isRestored: workspace.restored !== undefined };
+}
+
 /** Git in the run's tree. @throws {StepFailure} `workspace_missing`, `not_a_repository`. */
 export async function openTree(run: RunRef, options: Parameters<typeof openGit>[1]): Promise<Git> {
   const git = await openGit(run.workspace.path, options);
@@ -82,7 +97,7 @@ export async function openTree(run: RunRef, options: Parameters<typeof openGit>[
   throw new StepFailure("not_a_repository", `${run.workspace.path} is no git repository, so this step cannot be done there.`);
 }
 
-export interface WorkspaceDeps extends Pick<PerformDeps, "heartbeatMs"> {
+export interface WorkspaceDeps extends Pick<PerformDeps, "heartbeatMs" | "isReset"> {
   /** LONGHAUL_HOME */
   home: string;
 }
@@ -93,7 +108,7 @@ export function worktreesRoot(home: string): string {
 }
 
 /** The run's tree: made, found or brought back, whatever is needed. It can be asked for any number of times. */
-export function createWorkspaceActivities({ home, heartbeatMs = 5_000 }: WorkspaceDeps) {
+export function createWorkspaceActivities({ home, heartbeatMs = 5_000, isReset }: WorkspaceDeps) {
   return {
     async openWorkspace(run: RunRef): Promise<Workspace> {
       const context = Context.current();
@@ -101,7 +116,8 @@ export function createWorkspaceActivities({ home, heartbeatMs = 5_000 }: Workspa
       const beating = setInterval(() => context.heartbeat(), heartbeatMs);
       const { cancellationSignal: signal, info } = context;
       try {
-        const execution = info.workflowExecution?.runId;
+        const { runId: execution, workflowId = run.run_id } = info.workflowExecution ?? {};
+        await refuseLate({ isReset }, run, { workflow_id: workflowId, execution: execution ?? "" }, signal);
         return await openWorkspace(run, { root: worktreesRoot(home), execution, signal, marks: { LONGHAUL_RUN_ID: run.run_id } });
       } catch (error) {
         if (signal.aborted) throw new CancelledFailure("The run's tree was not opened: the step was cancelled.");

@@ -10,9 +10,10 @@ import { describeFailure, StepFailure, toApplicationFailure } from "./failure.js
 import { createFilesActivities } from "./files.js";
 import { createGitActivities, createWorkspaceActivities, type GitDeps, worktreesRoot } from "./git.js";
 import { openGit } from "./git-client.js";
+import { sharesTree } from "./operations.js";
 import { patiently } from "./patiently.js";
-import { sharesTree } from "./perform.js";
 import { type ChildDeps, prepareChild } from "./prepare-child.js";
+import { createRestoreActivity, type RestoreDeps } from "./restore.js";
 import { SecretMask } from "./secret-mask.js";
 import { type ShellInput, shell } from "./shell.js";
 import { snapshotTree } from "./snapshot.js";
@@ -23,7 +24,7 @@ import { createToolActivity, type ToolDeps } from "./tool/index.js";
 import { createUserActivity, type UserActivityDeps } from "./user-activity.js";
 import { openWorkspace } from "./workspace.js";
 
-export interface ActivityDeps extends GitDeps, AgentDeps, UserActivityDeps, ToolDeps, ChildDeps {
+export interface ActivityDeps extends GitDeps, RestoreDeps, AgentDeps, UserActivityDeps, ToolDeps, ChildDeps {
   /** Waits until all that the run has told is in Postgres, then writes its ending. */
   closeGate(final: Fact, signal: AbortSignal): Promise<void>;
   /** Steps of the run that a run goes on from. */
@@ -61,6 +62,7 @@ export function createActivities(given: ActivityDeps) {
   return {
     activities: signed({
       ...createWorkspaceActivities(deps),
+      ...createRestoreActivity(deps),
       ...createGitActivities(deps),
       ...createFilesActivities(deps),
       shell: (call: Call<ShellInput>) => shell(deps, call),

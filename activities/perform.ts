@@ -12,8 +12,10 @@ import { type JournalKey, nameOf, type RecordedFailure, type RecordedResult } fr
 import { type LogSink, LogStream } from "./log-stream.js";
 import type { Marks } from "./marks.js";
 import { type Heartbeat, Interrupted, Operation } from "./operation.js";
+import { operationsOf } from "./operations.js";
 import { withinHistory } from "./oversize.js";
 import { accessTo, environmentOf, type ReadAccess } from "./project-access.js";
+import { refuseLate } from "./refuse-late.js";
 import { NO_MASK, type SecretMask } from "./secret-mask.js";
 import { orGiveUp, StepClock } from "./step-clock.js";
 import { GRACE_MS, sweep } from "./sweep.js";
@@ -28,6 +30,8 @@ export interface PerformDeps {
   access?: ReadAccess | undefined;
   /** Told what goes wrong beside the step, such as a journal that cannot be written. */
   warn?: ((message: string, error: unknown) => void) | undefined;
+  /** Whether a Temporal execution of a run is one that Temporal's own reset has made: nothing is done for it. @default it is not */
+  isReset?: ((workflowId: string, execution: string) => Promise<boolean>) | undefined;
   /** @default 5000 */
   heartbeatMs?: number | undefined;
   /** Between SIGTERM and SIGKILL. @default 5000 */
@@ -71,7 +75,6 @@ export interface Work {
 }
 
 const HEARTBEAT_MS = 5_000;
-const underWay = new WeakMap<Journal, Map<string, Operation>>();
 
 /**
  * Do something to the world for a step: once, whatever happens to the worker or the server. What an earlier attempt has
@@ -125,11 +128,6 @@ export async function perform<Value>(
   }
 }
 
-/** Whether other steps of the run were under way at some time while this one was: the tree that it leaves is not its alone. */
-export function sharesTree(journal: Journal, { step }: Call<unknown>): boolean {
-  return [...operationsOf(journal).values()].some((operation) => operation.call.step.id === step.id && operation.shared);
-}
-
 async function carryOut<Value>(
   deps: PerformDeps,
   name: string,
@@ -175,6 +173,7 @@ async function carryOut<Value>(
         `A worker was lost while ${name} ran, and this step may not run again: look at what it did.`,
       );
     }
+    await refuseLate(deps, run, opening.record.key, signal);
     faultPoint("activity:begun", step.number);
     // Before the step's clock begins: while Postgres is away a step that needs it waits.
     const { secrets = [] } = call;
@@ -307,12 +306,6 @@ function notBegun(error: unknown): never {
   if (error instanceof SupersededError) throw error;
   const why = error instanceof Error ? error.message : String(error);
   throw new StepFailure("journal_failed", `The step was not begun, for its journal could not be written: ${why}`);
-}
-
-function operationsOf(journal: Journal): Map<string, Operation> {
-  const operations = underWay.get(journal) ?? new Map<string, Operation>();
-  underWay.set(journal, operations);
-  return operations;
 }
 
 function now(): string {

@@ -144,23 +144,30 @@ async function pointTo(git: Git, ref: string, commit: string): Promise<boolean> 
   return (await git.ask(["update-ref", "--stdin"], { input: `start\nupdate ${ref} ${commit}\ncommit\n` })) !== null;
 }
 
-/** The newest snapshot of a run: the commit, the commit it stands on and the branch that was checked out. */
-export async function newestSnapshot(
-  git: Git,
-  runId: string,
-): Promise<{ commit: string; parent: string | null; branch: string | null } | null> {
+export interface Snapshot {
+  commit: string;
+  /** What it stands on. */
+  parent: string | null;
+  /** That was checked out. */
+  branch: string | null;
+}
+
+/** The newest snapshot of a run, of those with a higher number than `after`. */
+export async function newestSnapshot(git: Git, runId: string, after = -1): Promise<Snapshot | null> {
+  const newest = await lastSnapshotNumber(git, runId);
+  return newest > after ? readSnapshot(git, snapshotRef(runId, newest)) : null;
+}
+
+/** -1 when there is none. */
+export async function lastSnapshotNumber(git: Git, runId: string): Promise<number> {
   const prefix = snapshotRef(runId, 0).replace(/0$/, "");
   const listed = await git.run(["for-each-ref", "--format=%(refname)", prefix]);
   const numbers = listed.split("\n").map((name) => Number(name.slice(prefix.length) || Number.NaN));
-  const newest = Math.max(...numbers.filter(Number.isInteger));
-  return Number.isFinite(newest) ? readSnapshot(git, snapshotRef(runId, newest)) : null;
+  return Math.max(-1, ...numbers.filter(Number.isInteger));
 }
 
 /** @throws {StepFailure} `invalid_ref` when it is not there. */
-export async function readSnapshot(
-  git: Git,
-  ref: string,
-): Promise<{ commit: string; parent: string | null; branch: string | null }> {
+export async function readSnapshot(git: Git, ref: string): Promise<Snapshot> {
   const text = await git.ask(["log", "-1", "--no-show-signature", "--format=%H%n%P%n%B", "--end-of-options", ref]);
   const [commit, parent, ...message] = text?.split("\n") ?? [];
   if (!commit) throw new StepFailure("invalid_ref", `There is no snapshot ${ref} in ${git.path}.`);

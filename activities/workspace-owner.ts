@@ -12,6 +12,12 @@ export interface WorkspaceOwner {
   mode: WorkspaceMode;
   base_commit: string | null;
   host: string;
+  /** When it was made. */
+  made_at?: string;
+  /** How often its run was restored. @default 0 */
+  restored?: number;
+  /** What it is made from when it is gone, and no snapshot with a higher number than `after` is there: this commit, or null: as at its beginning. */
+  from?: { commit: string | null; after: number; restored: number };
 }
 
 /** `<tree>.owner.json` */

@@ -7,10 +7,10 @@ import { StepFailure } from "./failure.js";
 import { withLock } from "./file-lock.js";
 import { type Git, type GitOptions, openGit } from "./git-client.js";
 import { currentBranch, findCommit, headCommit, resolveCommit } from "./git-refs.js";
-import { newestSnapshot, putTree } from "./snapshot.js";
+import { newestSnapshot, putTree, readSnapshot } from "./snapshot.js";
 import { sweep } from "./sweep.js";
 import { beginFrom, keepOrigin } from "./tree-origin.js";
-import { readOwner, writeOwner } from "./workspace-owner.js";
+import { readOwner, type WorkspaceOwner, writeOwner } from "./workspace-owner.js";
 
 /** A run's tree as it is found or made. */
 export interface Workspace {
@@ -61,7 +61,7 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
   }
   await excludeOurs(folder);
   await insideRoot(path, options.root);
-  return withLock(`${folder}/longhaul-worktrees.lock`, async () => {
+  return withLock(treesLock(folder), async () => {
     const owner = await readOwner(path);
     if (owner && owner.run_id !== holder) {
       throw new StepFailure("workspace_taken", `The folder ${path} belongs to the run ${owner.run_id}.`);
@@ -78,14 +78,22 @@ export async function openWorkspace(run: RunRef, options: OpenOptions): Promise<
     await rm(path, { recursive: true, force: true });
     if (existsSync(join(folder, "worktrees", basename(path)))) await forgetWorktree(maker, path);
     const { from } = run.workspace;
-    const origin = from && !owner ? await keepOrigin(maker, run.run_id, from) : undefined;
+    const isFirst = !owner || owner.from?.commit === null;
+    const origin = from && isFirst ? await keepOrigin(maker, run.run_id, from) : undefined;
     const base = owner?.base_commit ?? origin?.parent ?? (await baseCommit(maker, run));
     const git = mode === "worktree" ? await addWorktree(maker, path, base, making) : await clone(maker, run, base, making);
-    if (origin) await beginFrom(git, origin);
-    else if (owner) await bringBack(git, holder);
-    await writeOwner(path, { run_id: holder, execution: options.execution ?? null, mode, base_commit: base });
+    const isBack = owner !== null && (await bringBack(git, owner));
+    if (origin && !isBack) await beginFrom(git, origin);
+    const { restored, from: back, made_at = new Date().toISOString() } = owner ?? {};
+    const since = { made_at, ...(restored === undefined ? {} : { restored }), ...(back && { from: back }) };
+    await writeOwner(path, { run_id: holder, execution: options.execution ?? null, mode, base_commit: base, ...since });
     return describe(path, base, options);
   });
+}
+
+/** Held while trees of a repository are made and set. @param folder the repository's own. */
+export function treesLock(folder: string): string {
+  return `${folder}/longhaul-worktrees.lock`;
 }
 
 async function openInPlace(run: RunRef, project: Git, folder: string | null, options: OpenOptions): Promise<Workspace> {
@@ -111,7 +119,7 @@ async function baseCommit(project: Git, run: RunRef): Promise<string> {
 }
 
 /** Remove the repository's own entry of a tree that is gone; a git that was killed while it made one leaves it locked. */
-async function forgetWorktree(project: Git, path: string): Promise<void> {
+export async function forgetWorktree(project: Git, path: string): Promise<void> {
   await project.ask(["worktree", "unlock", path]);
   await project.run(["worktree", "prune"]);
 }
@@ -136,10 +144,11 @@ async function clone(project: Git, run: RunRef, base: string, options: GitOption
   return git;
 }
 
-/** Bring back what the newest snapshot holds; nothing when there is none. */
-async function bringBack(git: Git, runId: string): Promise<void> {
-  const snapshot = await newestSnapshot(git, runId);
-  if (!snapshot) return;
+/** Bring back what the newest snapshot holds, or what the run was restored to since. @returns whether there was something */
+async function bringBack(git: Git, { run_id, from }: WorkspaceOwner): Promise<boolean> {
+  const newest = await newestSnapshot(git, run_id, from?.after);
+  const snapshot = newest ?? (from?.commit ? await readSnapshot(git, from.commit) : null);
+  if (!snapshot) return false;
   const { commit, parent, branch } = snapshot;
   const tip = branch === null ? null : await findCommit(git, `refs/heads/${branch}`);
   if (parent) await git.run(["checkout", "--quiet", "--detach", tip ?? parent]);
@@ -148,9 +157,11 @@ async function bringBack(git: Git, runId: string): Promise<void> {
     await git.run(["symbolic-ref", "HEAD", `refs/heads/${branch}`]);
   // A commit made after the snapshot holds more than the snapshot does.
   if (!tip || tip === parent) await putTree(git, commit);
+  return true;
 }
 
-async function isTree(path: string, options: GitOptions): Promise<boolean> {
+/** Whether a whole tree of git lies there. */
+export async function isTree(path: string, options: GitOptions): Promise<boolean> {
   if (!(await lstat(join(path, ".git")).catch(() => null))) return false;
   const git = await openGit(path, options);
   const top = await git.ask(["rev-parse", "--show-toplevel"]);

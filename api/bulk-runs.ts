@@ -1,12 +1,13 @@
 import { type BulkAction, type BulkResult, type BulkRun, MOST_IN_BULK } from "../contract/bulk.js";
 import { ConflictError } from "../contract/errors.js";
+import { newId } from "../contract/id.js";
 import { isFinished, type RunStatus } from "../contract/run.js";
 import { recordAudit } from "../db/audit.js";
 import { countByStatus, findRuns, getRunState, type RunFilter } from "../db/runs.js";
 import type { User } from "../db/tokens.js";
 import type { ApiContext } from "./context.js";
 import { cancelRun, pauseRun, resumeRun } from "./control-run.js";
-import { retryRun } from "./retry-run.js";
+import { pointOfRetry, restoreRun } from "./restore-run.js";
 
 /** Runs that are done at the same moment. */
 const AT_ONCE = 8;
@@ -41,8 +42,7 @@ export async function bulkRuns(context: ApiContext, request: BulkRequest, user: 
   const { db } = context;
   const all = await countByStatus(db, filter);
   const status = FITS[action].filter((each) => filter.status?.includes(each) ?? true);
-  const hasFailedStep = action === "retry";
-  const found = status.length === 0 ? [] : await findRuns(db, { ...filter, status, hasFailedStep }, MOST_IN_BULK + 1);
+  const found = status.length === 0 ? [] : await findRuns(db, { ...filter, status }, MOST_IN_BULK + 1);
   if (found.length > MOST_IN_BULK) {
     const message = `These are more than ${MOST_IN_BULK} runs. Name a project, workflow, status or branch, and do the others then.`;
     throw new ConflictError(message, "too_many");
@@ -51,7 +51,7 @@ export async function bulkRuns(context: ApiContext, request: BulkRequest, user: 
     const message = `There are ${found.length} such runs now, not ${request.count}. Nothing was done; look again.`;
     throw new ConflictError(message, "count_changed");
   }
-  const plain = { outcome: "would" as const, code: null, message: null, new_run_id: null };
+  const plain = { outcome: "would" as const, code: null, message: null };
   const would = found.map((run): BulkRun => ({ ...run, ...plain }));
   const runs = dry_run ? would : await inTurns(would, (run) => act(context, request, user, run));
   const done = runs.filter(({ outcome }) => outcome === "done" || outcome === "asked").length;
@@ -83,7 +83,8 @@ async function act(context: ApiContext, { action, mode, reason }: BulkRequest, u
       case "cancel":
         return { ...run, outcome: (await cancelRun(context, run.id, user, { reason, patience: 0 })) ? "done" : "asked" };
       case "retry":
-        return { ...run, outcome: "done", new_run_id: await retryRun(context, run.id, user) };
+        await retryRun(context, run.id, user);
+        return { ...run, outcome: "done" };
     }
   } catch (error) {
     // One that does not go is told of, and holds up none of the others.
@@ -91,6 +92,11 @@ async function act(context: ApiContext, { action, mode, reason }: BulkRequest, u
     const code = error instanceof ConflictError ? error.code : "failed";
     return { ...run, outcome: "differs", code, message: error instanceof Error ? error.message : String(error) };
   }
+}
+
+async function retryRun(context: ApiContext, id: string, user: User): Promise<void> {
+  const asked = { id: newId("req"), created_at: new Date().toISOString(), user, action: "run.retry" as const };
+  await restoreRun(context, id, () => pointOfRetry(context, id), asked);
 }
 
 /** A run is resumed and cancelled with the one above it, which may have been first. */

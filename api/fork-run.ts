@@ -39,8 +39,9 @@ export async function prepareFork(
   const { db, loader } = context;
   const [state, run] = await Promise.all([getRunState(db, id), getRun(db, id)]);
   const before = body.step_number;
-  if (before > run._count.steps + 1) {
-    const message = `is past the end: the run has ${run._count.steps} steps`;
+  const last = run.steps.at(-1)?.step_number ?? 0;
+  if (before > last + 1) {
+    const message = `is past the end: the run's last step is ${last}`;
     throw new InvalidError(`step_number ${message}.`, [{ path: "step_number", message }]);
   }
   const program = await programOf(context, state, body.revision);

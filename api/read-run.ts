@@ -9,8 +9,8 @@ import type { ApiContext } from "./context.js";
 const MOST = 100;
 
 /** @throws {NotFoundError} */
-export async function readRun(context: ApiContext, id: string): Promise<WholeRun> {
-  const run = await getRun(context.db, id);
+export async function readRun(context: ApiContext, id: string, which: { superseded?: boolean } = {}): Promise<WholeRun> {
+  const run = await getRun(context.db, id, which);
   const { comments: said, artifacts: made } = run._count;
   const comments = said === 0 ? [] : await lastComments(context.db, { run_id: id }, MOST);
   const artifacts = made === 0 ? [] : await lastArtifacts(context.db, { run_id: id }, MOST);

@@ -20,6 +20,7 @@ import type { ApiContext } from "./context.js";
 import { anyCase, Name } from "./fields.js";
 import { isRepository } from "./git.js";
 import type { Chosen } from "./idempotency.js";
+import { resumeFrom } from "./resume-from.js";
 import { contextOf, type GivenContext } from "./run-context.js";
 import { temporalDeadline } from "./temporal-away.js";
 
@@ -33,6 +34,7 @@ export const StartOptions = z.strictObject({
   base_branch: z.string().refine(isBranchName, "is not the name of a branch").optional(),
   on_failure: anyCase(["stop", "continue", "retry"]).optional(),
   interactive: z.boolean().optional(),
+  resume_from_checkpoint: z.string().min(1).max(100).optional(),
 });
 
 export const startFields = {
@@ -86,6 +88,8 @@ export async function prepareRun(context: ApiContext, workflow: Startable, body:
 
   const project_id = body.project_id ?? workflow.project_id ?? undefined;
   const project = await projectFor(context, { project_id, repo: repoOf(body.input) });
+  const resumed = options.resume_from_checkpoint && (await resumeFrom(context, options.resume_from_checkpoint, project.id));
+  const { seed, from } = resumed || {};
   const hasGit = await isRepository(project.path);
   const mode = options.workspace ?? (hasGit ? "worktree" : "in_place");
   if (mode !== "in_place" && !hasGit) {
@@ -96,6 +100,7 @@ export async function prepareRun(context: ApiContext, workflow: Startable, body:
     project,
     mode,
     baseBranch: options.base_branch ?? null,
+    ...(from && mode !== "in_place" ? { from } : {}),
     spec: {
       name: body.name ?? workflow.name,
       project_id: project.id,
@@ -112,7 +117,8 @@ export async function prepareRun(context: ApiContext, workflow: Startable, body:
       timeout_ms: workflow.timeout_ms,
       triggered_by: options.triggered_by ?? null,
       priority: options.priority ?? null,
-      parent_run_id: options.parent_run_id ?? null,
+      parent_run_id: options.parent_run_id ?? seed?.run_id ?? null,
+      ...(seed && { seed }),
     },
   };
 }

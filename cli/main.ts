@@ -13,7 +13,7 @@ import { addCompare } from "./commands/compare.js";
 import { addApprovals, addDelegate } from "./commands/delegate.js";
 import { addDeploy } from "./commands/deploy.js";
 import { addDoctor } from "./commands/doctor.js";
-import { addFork, addRetry } from "./commands/fork.js";
+import { addFork, addRestore, addRetry } from "./commands/fork.js";
 import { addInit } from "./commands/init.js";
 import { addList } from "./commands/list.js";
 import { addLogs } from "./commands/logs.js";
@@ -48,6 +48,7 @@ const GROUPS: [string, ((program: Command) => void)[]][] = [
       addResume,
       addCancel,
       addRetry,
+      addRestore,
       addFork,
       addApprove,
       addReject,

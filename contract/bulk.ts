@@ -19,8 +19,6 @@ export const BulkRun = z.object({
   /** What differs. */
   code: z.string().nullable(),
   message: z.string().nullable(),
-  /** The run that goes on in its place. */
-  new_run_id: Id.nullable(),
 });
 export type BulkRun = z.infer<typeof BulkRun>;
 

@@ -4,6 +4,7 @@ import type { ArtifactRow } from "./artifact.js";
 import type { CommentType } from "./comment.js";
 import type { Json, JsonObject } from "./json.js";
 import type { LogLevel } from "./log.js";
+import type { Restore } from "./restore.js";
 import type { RunError, RunStatus, WaitingFor } from "./run.js";
 import type { Program, RunSpec } from "./run-spec.js";
 import type { StepError, StepKind, StepStatus } from "./step.js";
@@ -49,7 +50,7 @@ interface AnswerId {
 
 export type FactBody =
   /** Told by the API when Temporal has accepted the start, and again as the run's first fact. */
-  | { type: "run.created"; run: RunHeader }
+  | { type: "run.created"; run: RunHeader /** The Temporal execution that this one continues. */; continues?: string }
   | {
       type: "run.status";
       status: RunStatus;
@@ -63,6 +64,11 @@ export type FactBody =
   | { type: "run.finished"; status: RunStatus; output: Json; error: RunError | null }
   /** The run goes on in a further Temporal execution: the last that this one tells. */
   | { type: "run.continued" }
+  /**
+   * The run was taken back and goes on in the Temporal execution `into`. Told by the API when Temporal has accepted it, and again by that
+   * execution. `numbers`: how many steps it has had.
+   */
+  | { type: "run.restored"; restore: Restore; into: string; numbers: number }
   /** `place`: where in the code it begins, in replays that ask for it. */
   | { type: "step.started"; step: StepRef; max_attempts: number; input: Json; place?: { file: string; line: number | null } }
   | { type: "step.waiting"; step_id: string; waiting_for: WaitingFor }
@@ -161,6 +167,8 @@ export function eventKey(fact: FactBody & { execution?: string; seq?: number }):
       break;
     case "checkpoint.labelled":
       return `label:${fact.request}`;
+    case "run.restored":
+      return `restored:${fact.restore.request}`;
     case "comment.created":
       return `comment:${fact.comment.id}`;
     case "artifact.created":

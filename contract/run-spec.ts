@@ -2,6 +2,7 @@ import type { RunBudget } from "./budget.js";
 import type { Continuation } from "./continuation.js";
 import type { Json, JsonObject } from "./json.js";
 import type { Plan, PlanStep } from "./plan.js";
+import type { Restore } from "./restore.js";
 import type { Seed } from "./seed.js";
 
 /** What a run carries out: its own code, or a plan. */
@@ -44,6 +45,8 @@ export interface WorkspaceSpec {
   owner?: string;
   /** What is in it at first. Left out: the base. */
   from?: TreeOrigin;
+  /** How often the run whose tree it is was restored: what an execution before that has still to do is refused. @default 0 */
+  restored?: number;
 }
 
 /** The tree that a step of another run has left. */
@@ -97,6 +100,8 @@ export interface RunSpec {
   placed?: true;
   /** Set when the run goes on from another one. */
   seed?: Seed;
+  /** Set when the run was taken back to what it was before. */
+  restore?: Restore;
   /** Set when this is not the run's first execution. */
   continued?: Continuation;
 }

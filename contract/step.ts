@@ -46,6 +46,8 @@ export const StepBrief = z.object({
   name: z.string(),
   phase: z.string().nullable(),
   status: StepStatus,
+  /** The run was restored to what it was before this step: it shows what was, and counts no more. */
+  superseded: z.boolean(),
 });
 export type StepBrief = z.infer<typeof StepBrief>;
 

@@ -27,21 +27,33 @@ const ASKING: StepKind[] = ["approval", "agent"];
  * What the step with this row id asks, or of those with this key the one that waits for an answer; the last one when none does.
  *
  * @throws {NotFoundError} when it is no step that asks.
- * @throws {ConflictError} `ambiguous` when several with this key wait.
+ * @throws {ConflictError} `ambiguous` when several with this key wait; `superseded` when the run was restored to what it was before it.
  */
 export async function findApproval(db: Database, runId: string, idOrKey: string): Promise<AskedApproval> {
   const named = or(eq(steps.id, idOrKey), eq(steps.stepKey, idOrKey));
   const rows = await db.orm
-    .select({ id: steps.id, key: steps.stepKey, kind: steps.kind, waitingFor: steps.waitingFor, input: steps.input })
+    .select({
+      id: steps.id,
+      key: steps.stepKey,
+      kind: steps.kind,
+      waitingFor: steps.waitingFor,
+      input: steps.input,
+      superseded: steps.superseded,
+    })
     .from(steps)
     .where(and(eq(steps.runId, runId), inArray(steps.kind, ASKING), named))
     .orderBy(steps.stepNumber);
   const waiting = rows.filter(({ waitingFor }) => waitingFor?.kind === "approval");
-  const row = rows.find(({ id }) => id === idOrKey) ?? waiting[0] ?? rows.at(-1);
+  const current = rows.filter(({ superseded }) => !superseded);
+  const row = rows.find(({ id }) => id === idOrKey) ?? waiting[0] ?? current.at(-1) ?? rows.at(-1);
   if (!row) throw new NotFoundError("approval", idOrKey);
   if (row.id !== idOrKey && waiting.length > 1) {
     const ids = waiting.map(({ id }) => id).join(", ");
     throw new ConflictError(`${waiting.length} approvals called ${idOrKey} wait: name one by its id (${ids}).`, "ambiguous");
+  }
+  if (row.superseded) {
+    const message = `The run was restored to what it was before this approval: ${idOrKey} takes no answer any more.`;
+    throw new ConflictError(message, "superseded");
   }
   const { id, key, kind, waitingFor, input } = row;
   return { id, key, ...(kind === "approval" ? fieldsAsked(input) : askedNow(waitingFor)) };

@@ -1,4 +1,4 @@
-import { asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, sql } from "drizzle-orm";
 import { isStepFinished, type StepStatus } from "../contract/step.js";
 import type { Database } from "./database.js";
 import { runs, steps, workflowVersions } from "./schema.js";
@@ -23,7 +23,7 @@ export async function pendingIn(db: Database, runId: string): Promise<(at: Date)
       updatedAt: steps.updatedAt,
     })
     .from(steps)
-    .where(eq(steps.runId, runId))
+    .where(and(eq(steps.runId, runId), eq(steps.superseded, false)))
     .orderBy(asc(steps.stepNumber));
   const spans = rows.map(({ key, status, startedAt, createdAt, completedAt, updatedAt }) => ({
     key,

@@ -39,6 +39,7 @@ export async function resultsOf(
       and(
         eq(steps.runId, runId),
         eq(steps.status, "completed"),
+        eq(steps.superseded, false),
         by &&
           sql`exists (select from ${checkpoints} own where own.step_id = steps.id and own.created_by = 'automatic'
             and (own.created_at, own.step_number) <= (${iso(by.createdAt)}::timestamptz, ${by.stepNumber}::int))`,

@@ -1,22 +1,22 @@
-import { and, count, desc, eq, getTableColumns, isNotNull, sql } from "drizzle-orm";
+import { and, count, desc, eq, getTableColumns, isNotNull, type SQL, sql } from "drizzle-orm";
 import { Checkpoint, type CheckpointTree, type WholeCheckpoint } from "../contract/checkpoint.js";
 import { NotFoundError } from "../contract/errors.js";
 import type { StepRef } from "../contract/fact.js";
-import type { PageQuery } from "../contract/page.js";
 import { checkpointFilePath } from "./checkpoint-file.js";
 import { pendingIn } from "./checkpoint-pending.js";
 import { resultsOf } from "./checkpoint-results.js";
 import type { Database } from "./database.js";
 import { type Listed, scoreMomentAndId, sliceOf, toPage } from "./page.js";
 import { checkpoints, runs, steps } from "./schema.js";
+import type { StepQuery } from "./steps.js";
 import { iso } from "./time.js";
 
 type CheckpointRow = typeof checkpoints.$inferSelect;
 
 /** A run's checkpoints, that of the last step first. */
-export async function listCheckpoints(db: Database, runId: string, query: PageQuery): Promise<Listed<Checkpoint>> {
+export async function listCheckpoints(db: Database, runId: string, query: StepQuery): Promise<Listed<Checkpoint>> {
   const { limit, offset } = sliceOf(query);
-  const ofRun = eq(checkpoints.runId, runId);
+  const ofRun = and(eq(checkpoints.runId, runId), query.superseded ? undefined : isCurrent(sql`checkpoints.step_id`));
   const rows = await db.orm
     .select({ ...getTableColumns(checkpoints), completedSteps: completedBefore })
     .from(checkpoints)
@@ -40,11 +40,23 @@ function earlierThan(cursor: string) {
   return sql`(${stepNumber}, ${createdAt}, ${checkpoints.id}) < (${score}::int, ${iso(at)}::timestamptz, ${id})`;
 }
 
+/** Which run's and which step's checkpoint it is; undefined when there is none. */
+export async function findCheckpoint(db: Database, id: string): Promise<{ run_id: string; step_number: number } | undefined> {
+  const columns = { run_id: checkpoints.runId, step_number: checkpoints.stepNumber };
+  const [found] = await db.orm.select(columns).from(checkpoints).where(eq(checkpoints.id, id));
+  return found;
+}
+
+/** Of a step that no restore has superseded. */
+function isCurrent(stepId: SQL): SQL {
+  return sql`not exists (select from mirror.steps as other where other.id = ${stepId} and other.superseded)`;
+}
+
 /** A row holds what its own step added; a checkpoint lists all that had finished by then. Names in full: a column alone would be `earlier`'s. */
 const completedBefore = sql<string[]>`(
   select coalesce(jsonb_agg(step.key order by earlier.created_at, earlier.step_number), '[]'::jsonb)
   from mirror.checkpoints earlier, jsonb_array_elements_text(earlier.completed_steps) as step(key)
-  where earlier.run_id = checkpoints.run_id
+  where earlier.run_id = checkpoints.run_id and ${isCurrent(sql`earlier.step_id`)}
     and (earlier.created_at, earlier.step_number) <= (checkpoints.created_at, checkpoints.step_number))`;
 
 /** A checkpoint, and where its run's files lie. */

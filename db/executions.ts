@@ -41,6 +41,18 @@ export async function unsettledExecutions(db: Database, { finished }: { finished
     .limit(500);
 }
 
+/** Runs under this one, whatever the depth, that have not finished. */
+export async function openChildren(db: Database, runId: string): Promise<string[]> {
+  const { rows } = await db.orm.execute<{ id: string; status: RunStatus }>(sql`
+    with recursive tree as (
+      select id, status from mirror.runs where parent_run_id = ${runId} and triggered_by = 'workflow'
+      union
+      select r.id, r.status from mirror.runs r join tree on r.parent_run_id = tree.id and r.triggered_by = 'workflow'
+    )
+    select id, status from tree`);
+  return rows.filter(({ status }) => !FINISHED.includes(status)).map(({ id }) => id);
+}
+
 /** Which of these executions, each with its run's id, are settled or have gone with their run. */
 export async function settledAmong(db: Database, known: ReadonlyMap<string, string>): Promise<string[]> {
   if (known.size === 0) return [];

@@ -9,6 +9,7 @@ import {
   keepToolCall,
   labelCheckpoint,
 } from "./fact-record.js";
+import { restoreRun } from "./fact-restore.js";
 import { type RunRows, type Told, touch } from "./fact-rows.js";
 import { finish, setGit, setStatus, speaksForRun } from "./fact-run.js";
 import { failAttempt, finishStep, resumeStep, startStep, waitInStep } from "./fact-step.js";
@@ -39,6 +40,9 @@ export function applyToRows(rows: RunRows, fact: Told, { again = false } = {}): 
       if (!speaksForRun(run, fact)) break;
       run.state = fact.state;
       touch(rows, run, new Date(fact.at));
+      break;
+    case "run.restored":
+      restoreRun(rows, fact);
       break;
     case "run.finished":
       finish(rows, fact);

@@ -21,6 +21,8 @@ export function eventOf(fact: FactBody & LogPlace, projectId: string): FactEvent
     case "run.status":
     case "run.finished":
       return event("workflow.execution.status_changed", { status: fact.status });
+    case "run.restored":
+      return event("workflow.execution.restored", { checkpoint_id: fact.restore.checkpoint_id });
     case "run.phase":
       return event("workflow.execution.phase_changed", { current_phase: fact.phase });
     case "step.started":

@@ -42,6 +42,8 @@ export interface RunRows {
   changed: Set<object>;
   logChunks: LogChunk[];
   forgeries: { at: Date; what: string }[];
+  /** What a fact has ended that has told no end of its own. */
+  ended: { steps: StepRow[]; sessions: SessionRow[] };
 }
 
 export function rowsOf(run: RunRow): RunRows {
@@ -60,6 +62,7 @@ export function rowsOf(run: RunRow): RunRows {
     changed: new Set(),
     logChunks: [],
     forgeries: [],
+    ended: { steps: [], sessions: [] },
   };
 }
 

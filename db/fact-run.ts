@@ -84,6 +84,22 @@ export function enterExecution(rows: RunRows, execution: string): void {
   rows.changed.add(run);
 }
 
+/**
+ * Whether an execution that tells something for the first time is the run's latest: its first, one that continues the latest, or one
+ * that a restore has made. One that a later restore has ended before it could tell anything is not.
+ */
+export function speaksNext(run: RunRow, execution: string, first: Told | undefined): boolean {
+  if (run.temporalRunId === null || run.temporalRunId === execution || first?.type !== "run.created") return true;
+  const count = first.run.restore?.count ?? 0;
+  return count === run.resumeCount ? first.continues === run.temporalRunId : count > run.resumeCount;
+}
+
+/** Whether an execution is none of the run's own: Temporal's own reset has made it, and a restore takes its place. */
+export function isStray(run: RunRow, execution: string, first: Told | undefined): boolean {
+  if (speaksNext(run, execution, first) || first?.type !== "run.created") return false;
+  return (first.run.restore?.count ?? 0) === run.resumeCount;
+}
+
 /** Whether this fact speaks for the run: the API's own, and those of the latest execution. */
 export function speaksForRun(run: RunRow, fact: Told): boolean {
   return fact.seq === undefined || fact.execution === run.temporalRunId;
@@ -115,12 +131,12 @@ export function setStatus(rows: RunRows, fact: Told<"run.status">): void {
   touch(rows, run, at);
 }
 
-function awaitNothing(run: RunRow): void {
+export function awaitNothing(run: RunRow): void {
   run.pendingRequest = null;
   run.pendingAt = null;
 }
 
-function reopen(run: RunRow): void {
+export function reopen(run: RunRow): void {
   run.output = null;
   run.error = null;
   run.completedAt = null;

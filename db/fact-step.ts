@@ -165,6 +165,7 @@ function newStep(fact: Told<"step.started">, at: Date): StepRow {
     agentSessionId: null,
     execution: null,
     statusSeq: 0,
+    superseded: false,
     startedAt: at,
     completedAt: null,
     createdAt: at,

@@ -107,7 +107,7 @@ async function foldRows(tx: Connection, there: RunRows, replayed: readonly Execu
   if (!begin) return null;
 
   const { run } = there;
-  const rows = rowsOf({ ...newRun(begin.run), userId: run.userId, resumeCount: run.resumeCount });
+  const rows = rowsOf({ ...newRun(begin.run), userId: run.userId });
   rows.stored = {};
   rows.users = await existingUsers(tx, namedIn(all).users);
   const isOwn = (id: string) => id.startsWith(`${run.id}-`);

@@ -94,7 +94,7 @@ export async function insertRun(tx: Connection, header: RunHeader): Promise<RunR
   return run;
 }
 
-/** All open steps of these runs, the open sessions of those that end, and whatever else the facts at hand speak of; in the order that was asked for. */
+/** All open steps of these runs, all steps of those that are restored, the open sessions of those that end, and whatever else the facts at hand speak of; in the order that was asked for. */
 export async function loadRows(tx: Connection, asked: readonly { run: RunRow; facts: readonly Told[] }[]): Promise<RunRows[]> {
   const named = asked.map(({ facts }) => namedIn(facts));
   const all = (kind: keyof Named) => [...new Set(named.flatMap((names) => [...names[kind]]))];
@@ -113,7 +113,12 @@ export async function loadRows(tx: Connection, asked: readonly { run: RunRow; fa
 
   const open = notInArray(steps.status, ["completed", "failed", "skipped", "cancelled"]);
   const spoken = all("steps");
-  const which = spoken.length > 0 ? or(open, inArray(steps.id, spoken)) : open;
+  const restored = asked.filter(({ facts }) => facts.some(({ type }) => type === "run.restored")).map(({ run }) => run.id);
+  const which = or(
+    open,
+    ...(spoken.length > 0 ? [inArray(steps.id, spoken)] : []),
+    ...(restored.length > 0 ? [inArray(steps.runId, restored)] : []),
+  );
   const found = await tx
     .select()
     .from(steps)
@@ -125,7 +130,8 @@ export async function loadRows(tx: Connection, asked: readonly { run: RunRow; fa
     const rows = await tx.select().from(agentSessions).where(inArray(agentSessions.id, sessions));
     give("sessions", rows, ({ sessions }) => sessions);
   }
-  const ending = asked.filter(({ facts }) => facts.some(({ type }) => type === "run.finished")).map(({ run }) => run.id);
+  const ends = ({ type }: Told) => type === "run.finished" || type === "run.restored";
+  const ending = asked.filter(({ facts }) => facts.some(ends)).map(({ run }) => run.id);
   if (ending.length > 0) {
     const where = and(inArray(agentSessions.runId, ending), eq(agentSessions.status, "running"));
     for (const row of await tx.select().from(agentSessions).where(where)) {

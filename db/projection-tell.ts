@@ -5,7 +5,7 @@ import type { Connection } from "./database.js";
 import { applyToRows } from "./fact-apply.js";
 import { eventOf } from "./fact-event.js";
 import type { RunRow, RunRows, Told } from "./fact-rows.js";
-import { enterExecution } from "./fact-run.js";
+import { enterExecution, isStray, speaksNext } from "./fact-run.js";
 import { closeSessions } from "./fact-session.js";
 import { closeSteps } from "./fact-step.js";
 import { findRun, findRuns, insertRun, loadRows, lockRuns } from "./projection-load.js";
@@ -28,6 +28,8 @@ export interface Applied {
   gap: boolean;
   /** Those that were new, or different from an earlier telling. */
   applied: Fact[];
+  /** The execution is none of the run's own: Temporal's reset has made it. Nothing was written. */
+  stray?: boolean;
 }
 
 interface Manner {
@@ -53,6 +55,10 @@ export async function tellFacts(
   for (const narration of narrations) {
     const { runId, execution, facts } = narration;
     const { run, told: before } = found.get(runId) ?? { run: await beginRun(tx, facts), told: null };
+    if (run !== null && run !== "deleted" && before === null && !rebuilding && isStray(run, execution, facts[0])) {
+      results.push({ told: facts.at(-1)?.seq ?? 0, gap: false, applied: [], stray: true });
+      continue;
+    }
     if (run === null || run === "deleted") {
       const told = run === null ? 0 : (facts.at(-1)?.seq ?? 0);
       results.push({ told, gap: run === null && facts.length > 0, applied: [] });
@@ -83,8 +89,8 @@ interface Account {
 async function writeAccounts(tx: Connection, accounts: readonly Account[], rebuilding: boolean): Promise<void> {
   const loaded = await loadRows(tx, accounts);
   const told = loaded.map((rows, i) => {
-    const { run, execution, isNew, tellings } = accounts[i] as Account; // as many as there were asked for
-    if (isNew) enterExecution(rows, execution);
+    const { run, execution, isNew, tellings, facts } = accounts[i] as Account; // as many as there were asked for
+    if (isNew && (rebuilding || speaksNext(run, execution, facts[0]))) enterExecution(rows, execution);
     for (const { fact, again } of tellings) applyToRows(rows, fact, { again });
     if (rebuilding) rows.forgeries = [];
     const closed = closeOpen(rows);
@@ -174,14 +180,14 @@ export function eventsOf(told: readonly Told[], projectId: string, closed: reado
   return [...events.slice(0, end), ...closed, ...events.slice(end)];
 }
 
-/** Nothing of a finished run is open. @returns the events of what was */
+/** Nothing of a finished run is open, and nothing superseded of a restored one. @returns the events of what was */
 export function closeOpen(rows: RunRows): NewEvent[] {
   const place = { execution_id: rows.run.id, project_id: rows.run.projectId };
-  const steps = closeSteps(rows).map((step) => {
+  const steps = [...rows.ended.steps, ...closeSteps(rows)].map((step) => {
     const data = { ...place, step_id: step.id, status: step.status };
     return { key: closingKey(step.id), type: "workflow.step.completed", data, at: step.updatedAt.toISOString() };
   });
-  const sessions = closeSessions(rows).map((row) => {
+  const sessions = [...rows.ended.sessions, ...closeSessions(rows)].map((row) => {
     const { id, name, agent, status, sessionFilePath: session_file_path, usage } = row;
     const data = { ...place, step_id: row.workflowStepId, session: { id, name, agent, status, session_file_path, usage } };
     return { key: closingKey(id), type: "workflow.agent.updated", data, at: row.updatedAt.toISOString() };
@@ -201,6 +207,10 @@ const ACCEPTED = new Set([
   "artifact.attached",
   "checkpoint.created",
   "checkpoint.labelled",
+  "run.restored",
+  "comment.created",
+  "artifact.created",
+  "artifact.attached",
 ]);
 
 /** `applyAccepted` inside a transaction, for a storable fact. */
@@ -219,5 +229,9 @@ export async function tellAccepted(tx: Connection, fact: AcceptedFact, { rebuild
   );
   if (run.eventSeq === before && !rebuilding) return;
   for (const rows of loaded) applyToRows(rows, fact);
+  await appendEvents(
+    tx,
+    loaded.map((rows) => ({ rows, events: closeOpen(rows) })),
+  );
   await writeRows(tx, loaded);
 }

@@ -371,6 +371,17 @@ describe("what the API tells of itself", () => {
 });
 
 describe("a run goes on in another execution", () => {
+  test("that a restore has made or that continues the last, and in no other: what Temporal's reset makes is not written", async () => {
+    const started = [told.created("run_x"), told.status("running"), told.stepStarted("run_x", 1, "lint")];
+    await applyFacts(db, "run_x", "x1", told.narration("run_x", "x1", started));
+    const before = await runRow("run_x");
+
+    const { told: taken, applied } = await applyFacts(db, "run_x", "x2", told.narration("run_x", "x2", started));
+
+    expect([taken, applied]).toEqual([3, []]);
+    expect(await runRow("run_x")).toEqual(before);
+  });
+
   test("and from then on only that one speaks for it", async () => {
     const facts = told.narration("run_e", "e1", [
       told.created("run_e"),
@@ -383,7 +394,11 @@ describe("a run goes on in another execution", () => {
       db,
       "run_e",
       "e2",
-      told.narration("run_e", "e2", [told.created("run_e"), told.status("running"), told.stepStarted("run_e", 1, "lint")]),
+      told.narration("run_e", "e2", [
+        Object.assign(told.created("run_e"), { continues: "e1" }),
+        told.status("running"),
+        told.stepStarted("run_e", 1, "lint"),
+      ]),
     );
     const [, running] = facts;
     if (!running) throw new Error("told too little");

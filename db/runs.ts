@@ -102,33 +102,27 @@ export async function countByStatus(db: Database, filter: RunWish): Promise<Map<
   return new Map(rows.map(({ status, total }) => [status, total]));
 }
 
-/** Runs by name alone, the oldest first. With `hasFailedStep` those that have failed with a step. */
-export async function findRuns(
-  db: Database,
-  { hasFailedStep = false, ...filter }: RunWish & { hasFailedStep?: boolean },
-  limit: number,
-): Promise<Pick<Run, "id" | "name" | "status">[]> {
-  const failed = sql`exists (select from ${steps} where ${steps.runId} = ${runs.id} and ${steps.status} = 'failed'
-    and ${steps.stepKey} = coalesce(${runs.error} ->> 'step_id', ${steps.stepKey}))`;
+/** Runs by name alone, the oldest first. */
+export async function findRuns(db: Database, filter: RunWish, limit: number): Promise<Pick<Run, "id" | "name" | "status">[]> {
   return db.orm
     .select({ id: runs.id, name: runs.name, status: runs.status })
     .from(runs)
     .innerJoin(workflows, eq(workflows.id, runs.workflowId))
-    .where(and(...wantedBy(filter), hasFailedStep ? failed : undefined))
+    .where(and(...wantedBy(filter)))
     .orderBy(runs.createdAt, runs.id)
     .limit(limit);
 }
 
 /**
- * A run with its last 1,000 steps, whole.
+ * A run with its last 1,000 steps, whole. `superseded`: with those, too, that a restore has superseded.
  *
  * @throws {NotFoundError}
  */
-export async function getRun(db: Database, id: string): Promise<RunWhole> {
+export async function getRun(db: Database, id: string, { superseded = false } = {}): Promise<RunWhole> {
   const [row] = await runById(db).execute({ id });
   if (!row) throw new NotFoundError("run", id);
 
-  const stepsOfRun = row.counts.steps === 0 ? [] : await lastSteps(db, id, row);
+  const stepsOfRun = row.counts.steps === 0 && !superseded ? [] : await lastSteps(db, id, { ...row, superseded });
   const currentId = row.run.currentWorkflowStepId;
   const current =
     currentId === null ? null : (stepsOfRun.find((step) => step.id === currentId) ?? (await getStep(db, currentId)));
@@ -183,7 +177,7 @@ async function countsOf(db: Database, ids: string[]): Promise<Map<string, Counts
 /** How many of each belong to the run of a row. */
 function counted(orm: Database["orm"]) {
   return {
-    steps: orm.$count(steps, eq(steps.runId, runs.id)),
+    steps: orm.$count(steps, and(eq(steps.runId, runs.id), eq(steps.superseded, false))),
     comments: orm.$count(comments, eq(comments.runId, runs.id)),
     artifacts: orm.$count(artifacts, eq(artifacts.runId, runs.id)),
   };

@@ -318,6 +318,8 @@ export const steps = mirror.table(
     /** The Temporal execution whose narration, at `status_seq`, last set the status. */
     execution: text("execution"),
     statusSeq: integer("status_seq").notNull().default(0),
+    /** The run was restored to what it was before this step: another has taken its place. */
+    superseded: boolean("superseded").notNull().default(false),
     startedAt: moment("started_at"),
     completedAt: moment("completed_at"),
     createdAt: createdAt(),

@@ -27,7 +27,14 @@ export async function seededSteps(db: Database, { run_id, before }: Pick<Seed, "
       seq: steps.statusSeq,
     })
     .from(steps)
-    .where(and(eq(steps.runId, run_id), lt(steps.stepNumber, before), inArray(steps.status, ["completed", "failed"])))
+    .where(
+      and(
+        eq(steps.runId, run_id),
+        lt(steps.stepNumber, before),
+        eq(steps.superseded, false),
+        inArray(steps.status, ["completed", "failed"]),
+      ),
+    )
     .orderBy(steps.stepNumber);
   const executions = [...new Set(rows.map(({ execution }) => execution))]; // the later one has the higher numbers
   const age = (execution: string | null) => executions.indexOf(execution);

@@ -16,18 +16,24 @@ type Session = z.infer<typeof SessionSummary>;
 /** A run shows no more of its steps at once; the list of steps has them all. */
 const MOST_STEPS = 1000;
 
+export interface StepQuery extends PageQuery {
+  /** Those that a restore has superseded, too. @default false */
+  superseded?: boolean | undefined;
+}
+
 /** A run's steps, the last first. */
-export async function listSteps(db: Database, runId: string, query: PageQuery): Promise<Listed<Step>> {
+export async function listSteps(db: Database, runId: string, query: StepQuery): Promise<Listed<Step>> {
+  const ofRun = and(eq(steps.runId, runId), query.superseded ? undefined : eq(steps.superseded, false));
   const { limit, offset } = sliceOf(query);
   const earlier = query.cursor === undefined ? undefined : lt(steps.stepNumber, numberOf(query.cursor));
   const rows = await db.orm
     .select()
     .from(steps)
-    .where(and(eq(steps.runId, runId), earlier))
+    .where(and(ofRun, earlier))
     .orderBy(desc(steps.stepNumber))
     .limit(limit)
     .offset(offset);
-  const [all] = await db.orm.select({ total: count() }).from(steps).where(eq(steps.runId, runId));
+  const [all] = await db.orm.select({ total: count() }).from(steps).where(ofRun);
   const sessions = await sessionsOf(
     db,
     rows.map((row) => row.id),
@@ -41,12 +47,16 @@ export async function listSteps(db: Database, runId: string, query: PageQuery): 
 }
 
 /**
- * A run's last 1,000 steps, in the order of their numbers.
+ * A run's last 1,000 steps, in the order of their numbers; without those that a restore has superseded, unless they are asked for.
  *
  * @param hasSessions whether the run has agent sessions at all: most have none, which then are not asked for.
  */
-export async function lastSteps(db: Database, runId: string, { hasSessions }: { hasSessions: boolean }): Promise<Step[]> {
-  const rows = await stepsFromLast(db).execute({ runId });
+export async function lastSteps(
+  db: Database,
+  runId: string,
+  { hasSessions, superseded = false }: { hasSessions: boolean; superseded?: boolean },
+): Promise<Step[]> {
+  const rows = await stepsFromLast(db).execute({ runId, superseded });
   const ids = hasSessions ? rows.map((row) => row.id) : [];
   const sessions = await sessionsOf(db, ids);
   return rows.reverse().map((row) => toStep(row, sessions.get(row.id) ?? []));
@@ -56,7 +66,9 @@ const stepsFromLast = prepared((orm) =>
   orm
     .select()
     .from(steps)
-    .where(eq(steps.runId, sql.placeholder("runId")))
+    .where(
+      and(eq(steps.runId, sql.placeholder("runId")), sql`(not ${steps.superseded} or ${sql.placeholder("superseded")}::boolean)`),
+    )
     .orderBy(desc(steps.stepNumber))
     .limit(MOST_STEPS)
     .prepare("steps_from_last"),
@@ -74,10 +86,11 @@ export async function stepBriefs(db: Database, runIds: string[]): Promise<Map<st
       name: steps.name,
       phase: steps.phase,
       status: steps.status,
+      superseded: steps.superseded,
       fromLast: sql<number>`row_number() over (partition by ${steps.runId} order by ${steps.stepNumber} desc)`.as("from_last"),
     })
     .from(steps)
-    .where(inArray(steps.runId, runIds))
+    .where(and(inArray(steps.runId, runIds), eq(steps.superseded, false)))
     .as("ranked");
   const rows = await db.orm
     .select()
@@ -145,9 +158,9 @@ const sessionsOfSteps = prepared((orm) =>
     .prepare("sessions_of_steps"),
 );
 
-function toBrief(row: Pick<StepRow, "id" | "stepKey" | "stepNumber" | "name" | "phase" | "status">): StepBrief {
-  const { id, stepKey, stepNumber, name, phase, status } = row;
-  return { id, step_id: stepKey, step_number: stepNumber, name, phase, status };
+function toBrief(row: Pick<StepRow, "id" | "stepKey" | "stepNumber" | "name" | "phase" | "status" | "superseded">): StepBrief {
+  const { id, stepKey, stepNumber, name, phase, status, superseded } = row;
+  return { id, step_id: stepKey, step_number: stepNumber, name, phase, status, superseded };
 }
 
 function toStep(row: StepRow, sessions: Session[]): Step {

@@ -25,6 +25,8 @@ export interface WriterOptions {
   replay: (runId: string, execution: string) => Promise<Fact[]>;
   /** Called with what was written, in order. */
   onWritten: (runId: string, facts: readonly Fact[]) => void;
+  /** Called with an execution that Temporal's own reset has made of a run. Nothing of what it tells is written. */
+  onStray?: (runId: string, execution: string) => void;
   log: Logger;
 }
 
@@ -119,6 +121,12 @@ export class NarrationWriter {
     return queue?.told ?? 0;
   }
 
+  /** Writes all that executions of the run have told so far, but for this one. */
+  async flushedBut(runId: string, execution: string): Promise<void> {
+    const others = [...this.queues.values()].filter((queue) => queue.runId === runId && queue.execution !== execution);
+    await Promise.all(others.map((queue) => this.flushed(runId, queue.execution)));
+  }
+
   /** Write what there is, for as long as `limitMs` allows. */
   async stop(limitMs: number): Promise<void> {
     const all = [...this.queues.values()].map(({ runId, execution }) => this.flushed(runId, execution));
@@ -189,7 +197,8 @@ export class NarrationWriter {
       try {
         const results = await applyTogether(this.options.db, taken);
         for (const [i, one] of taken.entries()) {
-          const { told = 0, gap = true } = results[i] ?? {};
+          const { told = 0, gap = true, stray = false } = results[i] ?? {};
+          if (stray) this.options.onStray?.(one.runId, one.execution);
           if (gap) void this.writeAlone(one);
           else this.written(one, told);
         }

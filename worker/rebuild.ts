@@ -11,6 +11,7 @@ import { allProjects } from "../db/projects.js";
 import { readLateFacts, readStepOutput, rebuildRun } from "../db/rebuild.js";
 import { parseLines, readRunFile, runFolder } from "../db/run-folder.js";
 import { type History, ReplayError, type Replayer } from "./replayer.js";
+import { isOfReset } from "./restore-deps.js";
 import { endingOf, isLastWord } from "./settle.js";
 
 export interface RebuildDeps {
@@ -33,6 +34,8 @@ export interface RebuildReport {
 interface KnownRun {
   runId: string;
   project: string | null;
+  /** Those that Temporal knows. */
+  executions: string[];
 }
 
 /**
@@ -58,16 +61,23 @@ async function knownRuns({ db, client }: RebuildDeps): Promise<KnownRun[]> {
   const known = new Map<string, KnownRun>();
   for (const { path } of await allProjects(db)) {
     const names = await readdir(join(runFolder(path, "x"), "..")).catch((): string[] => []);
-    for (const runId of names.sort()) known.set(runId, { runId, project: path });
+    for (const runId of names.sort()) known.set(runId, { runId, project: path, executions: [] });
   }
-  for await (const { workflowId } of client.workflow.list({ query: `TaskQueue = "${TASK_QUEUE}"` })) {
-    if (!known.has(workflowId)) known.set(workflowId, { runId: workflowId, project: null });
+  for await (const { workflowId, runId } of client.workflow.list({ query: `TaskQueue = "${TASK_QUEUE}"` })) {
+    const run = known.get(workflowId) ?? { runId: workflowId, project: null, executions: [] };
+    run.executions.push(runId);
+    known.set(workflowId, run);
   }
   return [...known.values()];
 }
 
-async function rebuildOne(deps: RebuildDeps, { runId, project }: KnownRun): Promise<{ rebuilt: boolean; renumbered: boolean }> {
-  const told = (project && (await fromArchive(project, runId))) || (await fromTemporal(deps, runId));
+async function rebuildOne(
+  deps: RebuildDeps,
+  { runId, project, executions: inTemporal }: KnownRun,
+): Promise<{ rebuilt: boolean; renumbered: boolean }> {
+  const archived = project ? await fromArchive(project, runId) : null;
+  const kept = archived?.executions.map(({ execution }) => execution) ?? [];
+  const told = inTemporal.every((one) => kept.includes(one)) && archived ? archived : await fromTemporal(deps, runId, archived);
   if (told.executions.length === 0) return { rebuilt: false, renumbered: false };
 
   const created = told.executions[0]?.facts[0];
@@ -101,15 +111,18 @@ async function fromArchive(project: string, runId: string): Promise<Told | null>
   };
 }
 
-async function fromTemporal({ client, replayer, say }: RebuildDeps, runId: string): Promise<Told> {
+/** @param archived what is not asked of Temporal again: the run was restored since, and Temporal may have forgotten it */
+async function fromTemporal({ client, replayer, say }: RebuildDeps, runId: string, archived: Told | null): Promise<Told> {
   const runs: { runId: string; status: string }[] = [];
   for await (const { runId: execution, status } of client.workflow.list({ query: `WorkflowId = "${runId}"` })) {
     runs.unshift({ runId: execution, status: status.name });
   }
-  const executions: { execution: string; facts: Fact[] }[] = [];
-  let settled: Told["settled"];
+  const executions = [...(archived?.executions ?? [])];
+  let settled: Told["settled"] = archived?.settled;
   for (const { runId: execution, status } of runs) {
+    if (executions.some((one) => one.execution === execution)) continue;
     const history: History = await client.workflow.getHandle(runId, execution).fetchHistory();
+    if (isOfReset(history, execution)) continue; // a restore has taken its place
     try {
       const facts = await replayer.facts(runId, history);
       executions.push({ execution, facts });

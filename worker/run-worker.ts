@@ -26,11 +26,13 @@ import { spentByRuns, spentToday } from "../db/spending.js";
 import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
+import { adoptReset, patiently } from "./adopt-reset.js";
 import { closeGate } from "./close-gate.js";
 import { createLoader } from "./load.js";
 import { NarrationWriter } from "./narration-writer.js";
 import { Reconciler } from "./reconcile.js";
 import { Replayer } from "./replayer.js";
+import { createRestoreDeps } from "./restore-deps.js";
 import { RunFolders } from "./run-folders.js";
 import { narrationSinks } from "./sinks.js";
 
@@ -76,7 +78,9 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
   const onWritten = (runId: string, facts: readonly Fact[]) => folders.written(runId, facts);
   const replay = async (runId: string, execution: string): Promise<Fact[]> =>
     replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
-  const writer = new NarrationWriter({ db, replay, onWritten, log });
+  const onStray = (runId: string, execution: string) =>
+    void patiently(() => adoptReset({ db, client, replayer, log }, runId, execution), warn);
+  const writer = new NarrationWriter({ db, replay, onWritten, onStray, log });
 
   const box = new SecretBox(home);
   const launcher = launchFrom(builtFile("activities/launcher-child.js"));
@@ -101,6 +105,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     findWorkflow: (name, projectId) => findWorkflow(db, name, projectId),
     checkInput: createLoader().checkInput,
     closeGate: (final, signal) => closeGate(writer, final, signal),
+    ...createRestoreDeps({ db, client, namespace, replay, writer, log }),
     readSeed: ({ seed, from }) => readSeed(db, seed, from),
     readDone: (request) => readDone(db, request),
     signalRun: ({ workflowId, runId }, signal, message) => client.workflow.getHandle(workflowId, runId).signal(signal, message),

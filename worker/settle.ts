@@ -1,4 +1,4 @@
-import type { Client } from "@temporalio/client";
+import { type Client, WorkflowNotFoundError } from "@temporalio/client";
 import proto, { type temporal } from "@temporalio/proto";
 import type { Logger } from "pino";
 import { sweepRun } from "../activities/sweep.js";
@@ -8,7 +8,7 @@ import type { Database } from "../db/database.js";
 import { executionsOf, markSettled, projectPathOf } from "../db/executions.js";
 import { correctRun, type ExecutionFacts, settleRun } from "../db/projection-correct.js";
 import { writeRunFiles } from "../db/run-files.js";
-import { writeRunFile } from "../db/run-folder.js";
+import { parseLines, readRunFile, writeRunFile } from "../db/run-folder.js";
 import { type History, ReplayError, type Replayer } from "./replayer.js";
 
 export interface SettleDeps {
@@ -33,17 +33,27 @@ export async function settle(deps: SettleDeps, runId: string, unsettled: readonl
   const project = await projectPathOf(db, runId);
   const all: ExecutionFacts[] = [];
   let ending: (Ending & { execution: string }) | null = null;
-  for (const execution of await executionsOf(db, runId)) {
+  const executions = await executionsOf(db, runId);
+  for (const [i, execution] of executions.entries()) {
     const handle = client.workflow.getHandle(runId, execution);
-    const { status } = await handle.describe();
+    const described = await handle.describe().catch(whenForgotten);
+    const name = i === executions.length - 1 ? "history.json" : `history.${i + 1}.json`;
+    if (described === null) {
+      // It was settled when the run had ended once before.
+      if (project) await keepOldHistory(project, runId, name);
+      all.push({ execution, facts: project ? await archivedFacts(project, runId, execution) : [] });
+      ending = null;
+      continue;
+    }
+    const { status } = described;
     if (status.name === "RUNNING" || status.name === "PAUSED") return;
 
     const history = await handle.fetchHistory();
     const facts = isGivenUp(history) ? null : await replayed(deps, runId, history);
     if (facts) all.push({ execution, facts });
     ending = facts?.some(isLastWord) ? null : { execution, ...endingOf(history, status.name) };
-    const part = facts?.at(-1)?.type === "run.continued" ? `.${all.length}` : "";
-    if (project && unsettled.includes(execution)) await writeRunFile(project, runId, `history${part}.json`, historyText(history));
+    const isNew = unsettled.includes(execution) || (project && (await readRunFile(project, runId, name)) === null);
+    if (project && isNew) await writeRunFile(project, runId, name, historyText(history));
   }
 
   if (ending) await sweepRun(runId); // no close gate has seen to it that nothing is left running
@@ -56,6 +66,22 @@ export async function settle(deps: SettleDeps, runId: string, unsettled: readonl
     await deps.forget(runId, execution);
     await markSettled(db, runId, execution);
   }
+}
+
+function whenForgotten(error: unknown): null {
+  if (error instanceof WorkflowNotFoundError) return null;
+  throw error;
+}
+
+async function archivedFacts(project: string, runId: string, execution: string): Promise<Fact[]> {
+  const facts = parseLines((await readRunFile(project, runId, "facts.jsonl")) ?? "") as Fact[]; // written by `archive`
+  return facts.filter((fact) => fact.execution === execution);
+}
+
+/** What was the history of the run's end is that of one execution among several. */
+async function keepOldHistory(project: string, runId: string, name: string): Promise<void> {
+  const [there, old] = await Promise.all([readRunFile(project, runId, name), readRunFile(project, runId, "history.json")]);
+  if (there === null && old !== null) await writeRunFile(project, runId, name, old);
 }
 
 export interface Ending {

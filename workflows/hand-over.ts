@@ -28,6 +28,7 @@ const LOOK_AGAIN = 600;
 
 /** @throws {HandOver} when the next step is better begun in a further execution, and that can be given all it needs. */
 export function handOverWhenLong(engine: Engine, state: PlanState): void {
+  if (engine.resumption?.isOver === false) return; // it does not know yet how far the run has come
   const { historyLength } = workflowInfo();
   const { continue_after = 4_000 } = engine.spec;
   if (historyLength < continue_after * (engine.isIdle ? 1 : PATIENCE) || historyLength < state.lookAgainAt) return;

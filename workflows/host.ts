@@ -25,6 +25,7 @@ import { Life } from "./life.js";
 import { listen } from "./messages.js";
 import { type Narrator, narrator } from "./narrator.js";
 import { closeGate } from "./proxies.js";
+import { goOnFrom, NotRestored } from "./restored.js";
 import { withSessions } from "./sessions.js";
 
 /** How a run ended. */
@@ -45,9 +46,21 @@ export async function host(spec: RunSpec): Promise<Json> {
     tell.tell({ type: "forgery.refused", what: "start" });
     throw ApplicationFailure.nonRetryable("This start was not signed by Longhaul.", "unauthorised_start");
   }
-  const { program, continued, ...header } = spec;
-  tell.tell({ type: "run.created", run: { ...header, program: { kind: program.kind, file: program.file } } });
+  const { program, continued: _, ...header } = spec;
+  const { continuedFromExecutionRunId: continues } = workflowInfo();
+  const run = { ...header, program: { kind: program.kind, file: program.file } };
+  tell.tell({ type: "run.created", run, ...(continues === undefined ? {} : { continues }) });
+  try {
+    const continued = spec.continued ?? (spec.restore && (await goOnFrom(spec, spec.restore, tell)));
+    return await live(continued ? { ...spec, continued } : spec, tell);
+  } catch (thrown) {
+    if (!(thrown instanceof NotRestored)) throw thrown;
+    return close(tell, spec, { status: "failed", output: null, error: thrown.error });
+  }
+}
 
+/** The run from the beginning of this execution to its end, or to that of the next one. */
+async function live(spec: RunSpec, tell: Narrator): Promise<Json> {
   // The run's own scope: one of ours within it would make each promise of the worker's thread dearer by what it hands down.
   const work = CancellationScope.current();
   let timedOut = false;
@@ -58,7 +71,7 @@ export async function host(spec: RunSpec): Promise<Json> {
       timedOut = true;
       work.cancel();
     },
-    continued?.life,
+    spec.continued?.life,
   );
   const engine = new Engine(spec, tell, life);
   listen(engine);

@@ -9,7 +9,7 @@ import { getRunState } from "../../db/runs.js";
 import { listSteps } from "../../db/steps.js";
 import { attachmentHeaders } from "../attachment.js";
 import type { ApiContext } from "../context.js";
-import { anyCase, ById, onePlace, pageFields } from "../fields.js";
+import { anyCase, ById, Flag, onePlace, pageFields } from "../fields.js";
 import { listed, Many, type Route, route } from "../route.js";
 
 /** A step's row id, as queries name it. */
@@ -24,7 +24,7 @@ export function runPartRoutes(context: ApiContext): Route[] {
       path: "/:id/steps",
       summary: "List a run's steps",
       params: ById,
-      query: z.strictObject(pageFields),
+      query: z.strictObject({ ...pageFields, superseded: Flag.optional() }),
       refine: onePlace,
       answers: { 200: Many(Step) },
       handle: async ({ params, query }) => {

@@ -6,16 +6,17 @@ import { isFinished, Run, RunStatus } from "../../contract/run.js";
 import { WholeRun } from "../../contract/whole-run.js";
 import { recordAudit } from "../../db/audit.js";
 import { deleteRun } from "../../db/projection.js";
-import { getRunState, listRuns } from "../../db/runs.js";
+import { pointAt, type RestorePoint } from "../../db/restore.js";
+import { getRun, getRunState, listRuns } from "../../db/runs.js";
 import type { User } from "../../db/tokens.js";
 import { findWorkflow } from "../../db/workflows.js";
 import type { ApiContext } from "../context.js";
 import { cancelRun, pauseRun, resumeRun } from "../control-run.js";
-import { anyCase, ById, onePlace, pageFields, wordList } from "../fields.js";
-import { type ForkBody as Fork, ForkBody, prepareFork } from "../fork-run.js";
+import { anyCase, ById, Flag, onePlace, pageFields, wordList } from "../fields.js";
+import { type ForkBody as Fork, ForkBody, failedStep, prepareFork } from "../fork-run.js";
 import { once } from "../idempotency.js";
 import { readRun, withLink } from "../read-run.js";
-import { retryRun } from "../retry-run.js";
+import { type AskedRestore, pointOfRetry, restoreRun } from "../restore-run.js";
 import { created, gone, listed, Many, One, ok, type Route, route } from "../route.js";
 import { deleteExecutions, deleteFiles } from "../run-remains.js";
 import { prepareRun, startFields, startRun } from "../start-run.js";
@@ -69,8 +70,9 @@ export function runRoutes(context: ApiContext): Route[] {
       path: "/:id",
       summary: "Get a run with its last steps, comments and artifacts",
       params: ById,
+      query: z.strictObject({ superseded: Flag.default(false) }),
       answers: { 200: One(WholeRun) },
-      handle: async ({ params }) => ok(await readRun(context, params.id)),
+      handle: async ({ params, query }) => ok(await readRun(context, params.id, query)),
     }),
     route({
       method: "delete",
@@ -141,20 +143,40 @@ export function runControlRoutes(context: ApiContext): Route[] {
     }),
     route({
       method: "post",
-      path: "/:id/retry",
-      summary: "Start a run that goes on from the step with which this one failed",
+      path: "/:id/restore",
+      summary: "Take a run back to one of its checkpoints, whatever it is at, and have it go on from there",
       params: ById,
-      body: z.strictObject({ mode: anyCase(["fork"], "can only be fork") }),
-      answers: { 201: One(WholeRun) },
-      handle: async ({ params: { id }, user }, req) => {
-        const asked = { userId: user.id, route: `retry ${id}`, body: {}, prefix: "run" };
-        return once(context, req, asked, async (choose) => {
-          const started = await retryRun(context, id, user, choose);
-          return created(`/api/runs/${started}`, await readRun(context, started));
-        });
+      body: z.strictObject({ checkpoint_id: z.string().min(1).max(100) }),
+      answers: { 200: One(WholeRun) },
+      handle: async ({ params: { id }, body, user }, req) =>
+        restore(id, { action: "run.restore", body, point: () => pointAt(context.db, id, body.checkpoint_id) }, user, req),
+    }),
+    route({
+      method: "post",
+      path: "/:id/retry",
+      summary: "Do the step with which a run failed again, and go on: in the same run, or in a fork",
+      params: ById,
+      body: z.strictObject({ mode: anyCase(["restore", "fork"]).default("restore") }),
+      answers: { 200: One(WholeRun), 201: One(WholeRun) },
+      handle: async ({ params: { id }, body, user }, req) => {
+        if (body.mode === "fork") return fork(id, { step_number: failedStep(await getRun(context.db, id)) }, user, req);
+        return restore(id, { action: "run.retry", body, point: () => pointOfRetry(context, id) }, user, req);
       },
     }),
   ];
+
+  async function restore(
+    id: string,
+    { action, body, point }: Pick<AskedRestore, "action"> & { body: unknown; point: () => Promise<RestorePoint> },
+    user: User,
+    req: Request,
+  ) {
+    await getRunState(context.db, id);
+    return once(context, req, { userId: user.id, route: `${action} ${id}`, body, prefix: "req" }, async (choose) => {
+      await restoreRun(context, id, point, { ...(await choose()), user, action });
+      return ok(await readRun(context, id));
+    });
+  }
 
   async function fork(id: string, body: Fork, user: User, req: Request) {
     const asked = { userId: user.id, route: `fork ${id}`, body, prefix: "run" };

@@ -77,7 +77,7 @@ function show(result: BulkResult, format: FormatOption["format"]): void {
       { title: "RUN", text: ({ id }) => id },
       { title: "WAS", text: ({ status }) => status },
       { title: "OUTCOME", text: ({ outcome }) => outcome },
-      { title: "NAME", text: ({ name, message, new_run_id }) => new_run_id ?? message ?? name, shrinks: true },
+      { title: "NAME", text: ({ name, message }) => message ?? name, shrinks: true },
     ]);
   }
   if (dry_run) say(`${action} fits ${count} of ${matched} runs.${count > 0 ? " --yes does it." : ""}`);

@@ -26,9 +26,15 @@ describe("retry and fork", () => {
     expect(existsSync(mended)).toBe(false);
     writeFileSync(mended, "");
 
-    const again = await it.run(["retry", id]);
+    const again = await it.run(["retry", id, "--fork"]);
     expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^run_\w+\n$/), stderr: expect.stringContaining(id) });
     expect((await it.run(["watch", again.stdout.trim()])).code).toBe(0);
+
+    const same = await it.run(["retry", id]);
+    expect(same).toMatchObject({ code: 0, stdout: `${id}\n`, stderr: expect.stringContaining("after step 1 (plan)") });
+    expect((await it.run(["watch", id])).code).toBe(0);
+    expect(await it.run(["restore", id, "--to", "plan"])).toMatchObject({ code: 0, stdout: `${id}\n` });
+    expect((await it.run(["watch", id])).code).toBe(0);
 
     const other = await it.run([
       "fork",
@@ -53,7 +59,8 @@ describe("retry and fork", () => {
     const { stdout } = await it.run(["run", "mended", "--input", "who=Ada", "--watch", "--format", "json"]);
     const { id } = JSON.parse(stdout);
 
-    expect(await it.run(["retry", id])).toMatchObject({ code: 1, stderr: expect.stringContaining("no step of it has failed") });
+    expect(await it.run(["retry", id])).toMatchObject({ code: 1, stderr: expect.stringContaining("there is nothing to retry") });
+    expect(await it.run(["restore", id, "--to", "nothing"])).toMatchObject({ code: 3 });
     expect(await it.run(["fork", id, "--from", "nothing"])).toMatchObject({
       code: 3,
       stderr: expect.stringContaining("Its steps are plan, needs-it."),

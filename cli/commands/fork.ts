@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
+import { Checkpoint } from "../../contract/checkpoint.js";
 import type { JsonObject } from "../../contract/json.js";
 import { WholeRun } from "../../contract/whole-run.js";
 import type { LonghaulClient } from "../../sdk/client.js";
@@ -40,14 +41,54 @@ export function addFork(program: Command): void {
     });
 }
 
-/** `longhaul retry <run>`: a new run that goes on from the step with which this one failed. */
+/** `longhaul retry <run>`: the step with which it failed is done again, in the same run or in a new one. */
 export function addRetry(program: Command): void {
   withFormat(program.command("retry").argument("<run>", RUN_ARGUMENT))
-    .description("start a run that goes on from the step with which this one failed")
-    .action(async (given: string, options: FormatOption) => {
+    .description("do the step again with which a run failed, and go on")
+    .option("--fork", "in a new run")
+    .action(async (given: string, options: FormatOption & { fork?: true }) => {
       const client = connect();
-      await start(client, runPath(await runId(client, given), "/retry"), { mode: "fork" }, options);
+      const path = runPath(await runId(client, given), "/retry");
+      if (options.fork) await start(client, path, { mode: "fork" }, options);
+      else await goBack(client, path, { mode: "restore" }, options);
     });
+}
+
+interface RestoreOptions extends FormatOption {
+  to: string;
+}
+
+/** `longhaul restore <run> --to <checkpoint>`: the same run goes on from an earlier point. */
+export function addRestore(program: Command): void {
+  withFormat(program.command("restore").argument("<run>", RUN_ARGUMENT))
+    .description("take a run back to a checkpoint, whatever it is at, and go on from there")
+    .requiredOption("--to <checkpoint>", "id or label of a checkpoint, or key, number or id of its step")
+    .action(async (given: string, options: RestoreOptions) => {
+      const client = connect();
+      const id = await runId(client, given);
+      const checkpoint_id = await findCheckpoint(client, id, options.to);
+      await goBack(client, runPath(id, "/restore"), { checkpoint_id }, options);
+    });
+}
+
+async function findCheckpoint(client: LonghaulClient, id: string, given: string): Promise<string> {
+  const checkpoints = await client.all(runPath(id, "/checkpoints"), Checkpoint, {}, 10_000);
+  const named = checkpoints.find((one) => one.id === given || one.label === given);
+  if (named) return named.id;
+  const step = findStep(await findRun(client, id), given);
+  const found = checkpoints.find(({ step_id }) => step_id === step.id);
+  if (found) return found.id;
+  const message = `The step ${given} of the run ${id} has no checkpoint: it is ${step.status}. \`longhaul checkpoints ${id}\` lists those there are.`;
+  throw new CliError(EXIT.notFound, message);
+}
+
+async function goBack(client: LonghaulClient, path: string, body: JsonObject, { format }: FormatOption): Promise<void> {
+  const run = await client.post(path, WholeRun, body, { key: randomUUID() });
+  if (format === "json") printJson(run);
+  else print(run.id);
+  const last = run.steps.at(-1);
+  const from = last ? `from what it was after step ${last.step_number} (${last.name})` : "from its beginning";
+  say(`It goes on ${from}. \`longhaul watch ${run.id}\` shows what it does.`);
 }
 
 async function start(client: LonghaulClient, path: string, body: JsonObject, { format }: FormatOption): Promise<void> {

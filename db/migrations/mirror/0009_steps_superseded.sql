@@ -1,0 +1,1 @@
+ALTER TABLE "mirror"."steps" ADD COLUMN "superseded" boolean DEFAULT false NOT NULL;
