@@ -62,7 +62,8 @@ export async function prepareFork(
     ...header
   } = state.header;
   const tree = hasGit ? await lastTree(db, id, steps) : undefined;
-  if (hasGit && !tree && steps.length > 0 && !(await hasCheckpoints(db, id))) throw withoutTrees(id);
+  const anyDone = steps.some(({ status }) => status === "completed");
+  if (hasGit && !tree && anyDone && !(await hasCheckpoints(db, id))) throw withoutTrees(id);
   return {
     project,
     workflow: { id: state.header.workflow_id, revision: body.revision ?? state.header.workflow_revision },

@@ -12,6 +12,9 @@ export function keptRefs(runId: string): string {
 /** The run's own records are no part of its tree. */
 const NOT_THE_TREE = ":(exclude,top).agent/workflows/executions";
 
+/** Milliseconds in which a whole tree is written. */
+const ADD_PATIENCE = 120_000;
+
 interface Place {
   /** The project's repository. */
   project: string;
@@ -125,9 +128,8 @@ async function wholeTree(tree: string): Promise<string> {
   const env = { ...(await withoutFilters(tree)), GIT_INDEX_FILE: index };
   try {
     await readGit(tree, ["read-tree", "HEAD"], { env });
-    const add = ["add", "--all", "--ignore-errors", "--", ":/", NOT_THE_TREE];
-    await readGit(tree, add, { env, patience: 120_000 });
-    const written = await readGit(tree, ["write-tree"], { env });
+    const added = await readGit(tree, ["add", "--all", "--", ":/", NOT_THE_TREE], { env, patience: ADD_PATIENCE });
+    const written = added && (await readGit(tree, ["write-tree"], { env })); // half of a tree is none
     if (written === null) throw cannot(tree);
     return written.text.trim();
   } finally {

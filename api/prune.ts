@@ -107,7 +107,8 @@ async function remove(context: ApiContext, kind: RetentionKind, place: RunPlace)
     }
     case "logs": {
       const logs = join(runFolder(projectPath, runId), "logs");
-      for (const step of await entries(logs)) await removeOwn(projectPath, join(logs, step, "events.jsonl"));
+      const ofSteps = (await entries(logs)).filter((name) => /^\d+-/.test(name));
+      for (const step of ofSteps) await removeOwn(projectPath, join(logs, step, "events.jsonl"));
       await deleteRowsOf(context.db, "logs", runId);
       return [];
     }

@@ -140,7 +140,7 @@ test("of fifty answers that come at once one decides, or as many people as it ta
   expect(kept.filter(({ step_id }) => step_id === `${run.id}-1`)).toMatchObject([{ comment: one.comment, decided: true }]);
   const ofThree = kept.filter(({ step_id }) => step_id === `${run.id}-2`);
   expect(ofThree.map(({ by }) => by).sort()).toEqual(three.answers.map(({ by }) => by).sort());
-}, 60_000);
+}, 120_000);
 
 test("people are reminded, each time once, until enough of them have answered; a restart of the worker forgets neither", async () => {
   const options = `message: "Sure?", remindEvery: "1s", required: 2`;
@@ -191,7 +191,7 @@ describe("a rejection", () => {
       "really 2 failed",
     ]);
     expect(row.steps[4]?.output).toMatchObject({ stdout: "With tests.\n" });
-  }, 60_000);
+  }, 120_000);
 
   test("is an answer where the plan goes on with it, and a later agent is told the reason", async () => {
     const run = await planned([
@@ -201,7 +201,7 @@ describe("a rejection", () => {
     await answer(run, "reject", "ana", "not on a Friday");
 
     expect((await run.finished()).steps.at(-1)?.output).toMatchObject({ text: "Understood: not on a Friday" });
-  }, 60_000);
+  }, 120_000);
 });
 
 test("what asks nobody any more is not answered: it was skipped, ended, cancelled, or the run went on in a further execution", async () => {
@@ -229,7 +229,7 @@ test("what asks nobody any more is not answered: it was skipped, ended, cancelle
   expect((await run.finished()).status).toBe("cancelled");
   expect(await answer(run, "approve", "ana", "", "last")).toMatchObject({ status: 409, body: { code: "finished" } });
   expect(await records(run)).toMatchObject([{ by: "ana", answer: "approve" }]);
-}, 60_000);
+}, 120_000);
 
 function path(run: StartedRun, more = "", step = "sure"): string {
   return `/api/runs/${run.id}/approvals/${step}${more}`;

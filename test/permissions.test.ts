@@ -260,7 +260,7 @@ describe.each(["gemini", "grok"])("what %s may not do by itself", (agent) => {
       expect(row.steps[0]?.output).toMatchObject({ permissions: [{ allowed: true, by: "local", comment: "fine" }] });
       expect(row.steps[0]?.sessions).toHaveLength(1);
     },
-    60_000,
+    120_000,
   );
 });
 

@@ -107,8 +107,9 @@ function withinOutput(outputs: JsonObject): { outputs: JsonObject; omitted?: str
 function marker(engine: Engine, { checkpoint_interval_ms: interval }: Plan): () => void {
   let last = Date.now();
   return () => {
-    if (interval === undefined || Date.now() - last < interval) return;
+    const passed = Date.now() - last;
+    if (interval === undefined || passed < interval) return;
     last = Date.now();
-    engine.mark(null);
+    engine.mark(`Auto-checkpoint (${Math.round(passed / 1000)}s)`);
   };
 }

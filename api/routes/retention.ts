@@ -18,14 +18,13 @@ const PruneBody = z.strictObject({
 
 /** What is kept, and for how long. */
 export function retentionRoutes(context: ApiContext): Route[] {
-  const { keep } = context.config;
   return [
     route({
       method: "get",
       path: "/",
       summary: "For how many days after a run's end what is kept; null for ever",
       answers: { 200: One(Retention) },
-      handle: async () => ok(keep),
+      handle: async () => ok(context.config.keep),
     }),
     route({
       method: "post",
@@ -36,7 +35,7 @@ export function retentionRoutes(context: ApiContext): Route[] {
       handle: async ({ body: { dry_run, kinds, older_than_days: age, project_id, run_id }, user }) => {
         // An age without a kind never means runs themselves.
         const meant = kinds ?? (age === undefined ? undefined : RetentionKind.options.filter((kind) => kind !== "runs"));
-        const asked = age === undefined ? keep : { checkpoints: age, trees: age, logs: age, runs: age };
+        const asked = age === undefined ? context.config.keep : { checkpoints: age, trees: age, logs: age, runs: age };
         const what = { kinds: meant, project_id, run_id };
         return ok(await prune(context, { dryRun: dry_run, keep: asked, user_id: user.id, ...what }));
       },

@@ -145,6 +145,30 @@ describe("checkpoints", () => {
   });
 });
 
+describe("checkpoint, compare and prune", () => {
+  test("show, check and label one; put two runs beside each other; remove nothing unless it is said", async () => {
+    const id = `${done}-k1`;
+    await expect
+      .poll(() => it.run(["checkpoint", "check", id]), { timeout: 20_000 })
+      .toMatchObject({ code: 0, stdout: `✓ ${id}: its tree, its file and 1 results are there.\n` });
+    await it.run(["checkpoint", "label", id, "as said"]);
+    const { stdout: shown } = await it.run(["checkpoint", "show", id]);
+    expect(shown).toMatch(/^Label +as said$/m);
+    expect(shown).toMatch(/^Completed +say$/m);
+    expect(shown).toMatch(/^Tree +[0-9a-f]{40} \(refs\/longhaul\//m);
+
+    const { stdout } = await it.run(["compare", done, failed]);
+    expect(stdout).toMatch(/^status +completed +failed$/m);
+    expect(stdout).toContain("Steps: 0 the same, 0 different, 2 only in the first, 1 only in the second");
+    expect(stdout).toContain(`Code: The run ${failed} has kept no tree`);
+
+    const dry = await it.run(["prune", "--older-than", "0", "--kind", "checkpoints", "--run", done]);
+    expect(dry.stdout).toMatch(new RegExp(`^checkpoints +${done} +good .* 2 +[\\d.]+ KB$`, "m"));
+    expect(dry.stderr).toContain("longhaul prune --yes");
+    expect(await json("checkpoints", done)).toHaveLength(2);
+  });
+});
+
 describe("open", () => {
   test("prints the run's address in Temporal, or where to set it", async () => {
     const { code, stderr } = await it.run(["open", done]);
