@@ -16,6 +16,8 @@ export function printCheck(check: DeployCheck): void {
   for (const { revision, runs } of check.stay) {
     if (revision !== check.revision) print(`${runs} open ${runs === 1 ? "run stays" : "runs stay"} on revision ${revision}.`);
   }
+  if (check.stay.some(({ revision }) => revision !== check.revision))
+    print(`A run goes on with another revision as a fork alone: longhaul fork <run> --from <step> --revision ${check.revision}.`);
   for (const outlook of different(check)) print(`A fork of ${outlook.run_id} ${fate(outlook)}.`);
 }
 

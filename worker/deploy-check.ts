@@ -23,7 +23,7 @@ interface CheckerDeps {
   db: Database;
   client: Client;
   home: string;
-  /** Milliseconds that a replay may take. @default 60,000 */
+  /** Milliseconds that a replay may take. @default 180,000 */
   timeLimitMs?: number;
 }
 

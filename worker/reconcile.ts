@@ -6,7 +6,9 @@ import { settleRun } from "../db/projection-correct.js";
 import { mirrorNativePause } from "./native-pause.js";
 import { nativeEnding, tellNative } from "./native-story.js";
 import type { History } from "./replayer.js";
+import { ownBuild } from "./replays-of-build.js";
 import { ENDLESS, endingOf, type SettleDeps, settle } from "./settle.js";
+import { type HistoryEvent, isUnfit, tellUnfit } from "./unfit.js";
 
 /** A run's code has failed its workflow task this often when it is given up. */
 const TASK_FAILURES = 3;
@@ -36,6 +38,10 @@ export class Reconciler {
   private settledAt = 0;
   /** Executions that were cancelled, and are to be settled. */
   private readonly lookedAt = new Set<string>();
+  /** Executions whose task has failed. */
+  private readonly seen = new Set<string>();
+  /** Executions that this build does not replay, and the event that said so last. */
+  private readonly unfit = new Map<string, string>();
 
   constructor(
     private readonly deps: ReconcilerDeps,
@@ -138,7 +144,7 @@ export class Reconciler {
     if (latest.status.name === "RUNNING" || latest.status.name === "PAUSED") {
       await mirrorNativePause(db, client, runId, latest.raw);
       const attempt = latest.raw.pendingWorkflowTask?.attempt ?? 0;
-      if (attempt > TASK_FAILURES) await this.giveUp(runId, latest.runId);
+      if (attempt > 1 && latest.raw.pendingWorkflowTask) await this.lookAtFailure(runId, latest.runId, attempt);
       return;
     }
     if (execution !== undefined && latest.runId !== execution) return;
@@ -147,16 +153,27 @@ export class Reconciler {
     await settleRun(db, runId, latest.runId, endingOf(history, latest.status.name));
   }
 
+  /** Its task fails: for what it is told, or given up. */
+  private async lookAtFailure(runId: string, execution: string, attempt: number): Promise<void> {
+    if (attempt <= TASK_FAILURES && this.seen.has(execution)) return;
+    this.seen.add(execution);
+    const { events = [] } = await this.deps.client.workflow.getHandle(runId, execution).fetchHistory();
+    const event = events?.findLast((one) => one.workflowTaskFailedEventAttributes);
+    const failed = event?.workflowTaskFailedEventAttributes;
+    if (event && failed && isUnfit(failed)) {
+      if (this.unfit.get(execution) === String(event.eventId)) return;
+      await tellUnfit(this.deps, { runId, execution, event, version: ownBuild().version });
+      this.unfit.set(execution, String(event.eventId));
+    } else if (attempt > TASK_FAILURES) await this.giveUp(runId, execution, events ?? []);
+  }
+
   /** The run's own code cannot be run: end it, or it would be tried for ever. */
-  private async giveUp(runId: string, execution: string): Promise<void> {
+  private async giveUp(runId: string, execution: string, events: readonly HistoryEvent[]): Promise<void> {
     const { client } = this.deps;
-    const history = await client.workflow.getHandle(runId, execution).fetchHistory();
-    const failed = history.events?.findLast(
-      (event) => event.workflowTaskFailedEventAttributes,
-    )?.workflowTaskFailedEventAttributes;
+    const failed = events.findLast((event) => event.workflowTaskFailedEventAttributes)?.workflowTaskFailedEventAttributes;
     const { WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE: own } =
       proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
-    const timedOut = history.events?.some((event) => event.workflowTaskTimedOutEventAttributes);
+    const timedOut = events.some((event) => event.workflowTaskTimedOutEventAttributes);
     if (failed && failed.cause !== own && !timedOut) return; // not its code: a deploy may mend it
     const why = failed?.failure?.message ?? "it did not come to an end within its time";
     await client.connection.workflowService.terminateWorkflowExecution({

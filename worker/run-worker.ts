@@ -54,8 +54,14 @@ const FORGET_MS = 3_600_000;
 /**
  * Start a worker: it settles what a dead one has left on this host, takes work, and keeps Postgres in step
  * with Temporal.
+ *
+ * @param options.workflowCode the bundle of workflow code. @default this build's
  */
-export async function runWorker(config: WorkerConfig, log: Logger): Promise<RunningWorker> {
+export async function runWorker(
+  config: WorkerConfig,
+  log: Logger,
+  { workflowCode = builtFile("workflow-host.cjs") }: { workflowCode?: string } = {},
+): Promise<RunningWorker> {
   const { home, temporalNamespace: namespace } = config;
   const born = new Date().toISOString();
   installRuntime(log);
@@ -119,7 +125,7 @@ export async function runWorker(config: WorkerConfig, log: Logger): Promise<Runn
     connection: native,
     namespace,
     taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: builtFile("workflow-host.cjs") },
+    workflowBundle: { codePath: workflowCode },
     reuseV8Context: false,
     maxCachedWorkflows: CACHED_RUNS,
     maxHeartbeatThrottleInterval: "1 second",

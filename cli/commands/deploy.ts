@@ -1,14 +1,15 @@
 import { readFileSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import type { Command } from "commander";
 import { CLOSED_RUNS, DeployCheck } from "../../contract/deploy-check.js";
 import type { JsonObject } from "../../contract/json.js";
 import { Workflow } from "../../contract/workflow.js";
+import { compile } from "../../definition/compile.js";
 import type { LonghaulClient } from "../../sdk/client.js";
 import { calledFrom, connect } from "../connection.js";
 import { printCheck } from "../deploy-report.js";
 import { CliError, EXIT } from "../exit.js";
-import { findProject, projectFolder } from "../find-project.js";
+import { findProject } from "../find-project.js";
 import { type FormatOption, wholeNumber, withFormat } from "../options.js";
 import { printJson, say } from "../output.js";
 import { problemLine } from "../report.js";
@@ -88,7 +89,7 @@ async function workflowOf(client: LonghaulClient, path: string, { workflow, proj
     const query = { project_id };
     return client.get(`/api/workflows/${encodeURIComponent(workflow)}`, Workflow, query);
   }
-  const name = await nameIn(path);
+  const name = nameIn(path);
   const all = await client.all("/api/workflows", Workflow, { project_id });
   const found = all.filter((known) => known.name === name && known.project_id !== null);
   const [one] = found;
@@ -101,10 +102,15 @@ async function workflowOf(client: LonghaulClient, path: string, { workflow, proj
       );
 }
 
-async function nameIn(path: string): Promise<string> {
-  const { loadFile } = await import("../../local/load-file.js");
-  const loaded = await loadFile(path, projectFolder(dirname(path)));
-  if (loaded.ok) return loaded.workflow.name;
-  const { message, file, line, column } = loaded.error;
-  throw new CliError(EXIT.usage, problemLine({ path: file, message, line, column }));
+/** As a definition says it; of code as it is written after `name:`. */
+function nameIn(path: string): string {
+  const text = readFileSync(path, "utf8");
+  if (extname(path) === ".ts") {
+    const name = /\bname\s*:\s*(["'`])((?:(?!\1)[^\\$])+)\1/.exec(text)?.[2];
+    if (name !== undefined) return name;
+    throw new CliError(EXIT.usage, `${path} does not say a name that can be read off it: name the workflow by --workflow.`);
+  }
+  const compiled = compile(text, basename(path));
+  if (compiled.ok) return compiled.plan.name;
+  throw new CliError(EXIT.usage, compiled.problems.map((problem) => problemLine({ ...problem, path })).join("\n"));
 }

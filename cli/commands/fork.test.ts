@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CliStack, cliStack } from "../../test/support/cli.js";
@@ -69,5 +69,30 @@ describe("retry and fork", () => {
       code: 2,
       stderr: expect.stringContaining("--output plan has no step"),
     });
+  });
+});
+
+describe("deploy", () => {
+  test("says what a changed file means for runs, makes it the newest revision only if they fit, and is refused without a build", async () => {
+    const file = it.define("stays", `await ctx.run("build", () => 1); await ctx.approve("go", { message: "Go on?" });`);
+    const id = (await it.run(["run", "stays"])).stdout.trim();
+    await expect.poll(async () => (await it.run(["status", id])).stdout, { timeout: 60_000 }).toContain("Go on?");
+    const next = join(testFolder(), "next.ts");
+    const source = readFileSync(file, "utf8");
+
+    writeFileSync(next, source.replace('"build"', '"make"'));
+    const refused = await it.run(["deploy", next]);
+    writeFileSync(next, source.replace("Go on?", "Shall it go on?"));
+    const taken = await it.run(["deploy", next]);
+    const nowhere = await it.run(["deploy", "--against", testFolder()]);
+
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("--force") });
+    expect(refused.stdout).toMatch(
+      new RegExp(`stays.ts:\\d+: ${id} .*step 1 "build" \\(function\\); it would begin step 1 "make"`),
+    );
+    expect(refused.stdout).toContain("1 open run stays on revision 1.");
+    expect(taken).toMatchObject({ code: 0, stderr: expect.stringContaining("carry out revision 2") });
+    expect(readFileSync(file, "utf8")).toContain("Shall it go on?");
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("is no Longhaul") });
   });
 });

@@ -1,11 +1,13 @@
 // What comes next is checked by what has been: runs under way are replayed with a changed definition, or with another Longhaul.
 // `npm run deploys` has 200 runs of 10 versions and every edit; else a few runs, and edits chosen by a seed.
 import { join } from "node:path";
+import { pino } from "pino";
 import { beforeAll, describe, expect, test } from "vitest";
 import { DeployCheck } from "../../contract/deploy-check.js";
 import { getRun } from "../../db/runs.js";
+import { runWorker } from "../../worker/run-worker.js";
 import { Random } from "../faults/random.js";
-import { type Longhaul, longhaul } from "../support/longhaul.js";
+import { type Longhaul, longhaul, type StartedRun } from "../support/longhaul.js";
 import { type Ask, served } from "../support/served.js";
 import { testFolder } from "../support/stack.js";
 import { DEFINITION_EDITS, RELEASE } from "./definition-edits.js";
@@ -172,6 +174,37 @@ describe("a changed definition", { timeout: LIMIT }, () => {
     expect(await run.row()).toMatchObject({ status: "waiting", workflow_revision: 1 });
   });
 });
+
+test("a run that a deployed build does not replay stands still, says why, and goes on when the older build is back", {
+  timeout: LIMIT,
+}, async () => {
+  const run = await stack.start(RELEASE);
+  await run.until(({ waiting_for }) => waiting_for?.kind === "approval");
+  changeBuild(build, INTERPRETER_EDITS.find(({ name }) => name === "the time limit has no timer")?.apply ?? ((code) => code));
+  await stack.worker.stop();
+  const next = await runWorker(stack.config, pino({ level: "silent" }), { workflowCode: join(build, "dist/workflow-host.cjs") });
+  const comments = async () => (await ask("GET", `/api/runs/${run.id}/comments`)).body.data;
+
+  await expect(answered(run)).rejects.toThrow();
+  await expect
+    .poll(comments, { timeout: 60_000 })
+    .toMatchObject([
+      { comment_type: "system", text: expect.stringMatching(/stands still\. Nothing is lost.*[Nn]ondeterminism/s) },
+    ]);
+  expect((await run.row()).status).toBe("waiting");
+  await next.stop();
+  stack.worker = await stack.startWorker();
+  await expect.poll(() => answered(run).then(() => "answered"), { timeout: 60_000 }).toBe("answered");
+
+  expect(await run.finished()).toMatchObject({ status: "completed", error: null });
+  expect(await comments()).toHaveLength(1);
+});
+
+/** An answer that no worker took at first may be taken later, and then decides. */
+async function answered(run: StartedRun): Promise<void> {
+  const reply = await ask("POST", `/api/runs/${run.id}/approvals/go`, { answer: "approve" });
+  if (reply.status > 202 && reply.status !== 409) throw new Error(JSON.stringify(reply.body));
+}
 
 /** All of them, or one chosen by the seed. */
 function chosen<Edit>(edits: readonly Edit[], wanted: (edit: Edit) => boolean): Edit[] {

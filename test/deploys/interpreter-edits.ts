@@ -8,7 +8,8 @@ export interface InterpreterEdit {
 
 /** What Temporal's own module is called in the bundle's modules. */
 const SLEEP = "(0,_temporalio_workflow__WEBPACK_IMPORTED_MODULE_0__.sleep)";
-const BEGIN = "this.enterPhase(step);";
+const NAP = `${SLEEP}((0,_deadline_js__WEBPACK_IMPORTED_MODULE_1__.leftOf)(wait, ms), { summary: step.name })`;
+const BEGIN = "this.enterPhase(step, { silently: wait !== undefined });";
 const TELL = 'const place = at ? { place: at } : {};\n        this.narrator.tell({ type: "step.started", step,';
 
 export const INTERPRETER_EDITS: readonly InterpreterEdit[] = [
@@ -22,8 +23,7 @@ export const INTERPRETER_EDITS: readonly InterpreterEdit[] = [
     "a local variable gets another name",
     "none",
     ["const iteration = (this", "const nth = (this"],
-    ["(key, iteration)", "(key, nth)"],
-    ["phase, kind, iteration };", "phase, kind, iteration: nth };"],
+    ["this.iterations.set(key, iteration);\n        return iteration;", "this.iterations.set(key, nth);\n        return nth;"],
   ),
   edit(
     "a new log line",
@@ -55,7 +55,7 @@ export const INTERPRETER_EDITS: readonly InterpreterEdit[] = [
   edit("a promise more", "none", BEGIN, `${BEGIN} await Promise.resolve();`),
   edit("an activity gets another name", "git", "git.gitEnsureBranch(", "git.gitMakeBranch("),
   edit("no tree is opened", "git", "if (this.opened)\n            return this.opened;", "return Promise.resolve();"),
-  edit("steps are numbered from 2", "all", "const number = ++this.numbers;", "const number = 1 + ++this.numbers;"),
+  edit("steps are numbered from 2", "all", "this.refOf(++this.numbers,", "this.refOf(1 + ++this.numbers,"),
   edit(
     "doings of a key are not counted",
     "all",
@@ -76,13 +76,13 @@ export const INTERPRETER_EDITS: readonly InterpreterEdit[] = [
   ),
   edit("the time limit has no timer", "all", `${SLEEP}(this.left, {`, "(() => new Promise(() => {}))(this.left, {"),
   edit("each step waits for a moment first", "all", BEGIN, `await ${SLEEP}(1); ${BEGIN}`),
-  edit("a sleep takes no time", "all", `${SLEEP}(ms, { summary: step.name })`, "Promise.resolve()"),
-  edit("a sleep is two", "all", `${SLEEP}(ms, { summary: step.name })`, `${SLEEP}(ms).then(() => ${SLEEP}(ms))`),
+  edit("a sleep takes no time", "all", NAP, "Promise.resolve()"),
+  edit("a sleep is two", "all", NAP, `${SLEEP}(ms).then(() => ${SLEEP}(ms))`),
   edit(
     "an approval waits for nobody",
     "all",
-    "if (isAttended(engine))\n            await (0,_deadline",
-    "if (false)\n            await (0,_deadline",
+    "if (isAttended(engine))\n            await waited(",
+    "if (false)\n            await waited(",
   ),
   edit(
     "a step is told twice",
