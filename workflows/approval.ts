@@ -125,7 +125,7 @@ async function waited(
     await conditionBy(engine, isOver, pause, `${summary}, reminder ${reminder}`);
     if (isOver() || left() === 0) return;
     engine.narrator.tell({ type: "approval.reminded", step_id: step.id, reminder });
-    engine.tellComment(`Reminder ${reminder}: ${message}`, step.id, { reminder });
+    engine.notes.tellComment(`Reminder ${reminder}: ${message}`, step.id, { reminder });
   }
   if (left() !== 0) await conditionBy(engine, isOver, left(), summary);
 }

@@ -23,7 +23,7 @@ export function filesContext(engine: Engine): Files {
   }
 
   function look<Value>(verb: string, path: string, act: Act<Value>): Promise<Value> {
-    return engine.read(`files ${verb}`, (place) => onTree(engine, place, {}, path, act));
+    return engine.looks.read(`files ${verb}`, (place) => onTree(engine, place, {}, path, act));
   }
 
   return {

@@ -45,7 +45,7 @@ export function gitContext(engine: Engine): Git {
   /** What git has made of the run is shown with the run; a step that was skipped has made nothing. */
   async function noted<Value>(made: Promise<Value>, what: (value: Value) => GitNote): Promise<Value> {
     const value = await made;
-    if (value) engine.aside(() => ({ type: "run.git", ...what(value) }));
+    if (value) engine.notes.aside(() => ({ type: "run.git", ...what(value) }));
     return value;
   }
 
@@ -53,7 +53,7 @@ export function gitContext(engine: Engine): Git {
     what: string,
     act: (activities: GitActivities, call: <Input>(input: Input) => Call<Input>) => Promise<Outcome<Value>>,
   ): Promise<Value> {
-    return engine.read(`git ${what}`, (place) => onTree(engine, place, {}, what, act));
+    return engine.looks.read(`git ${what}`, (place) => onTree(engine, place, {}, what, act));
   }
 
   return {

@@ -181,22 +181,22 @@ export function createContext(engine: Engine): AnyContext {
     comment: async (text, where) => {
       const metadata = typeof where === "object" ? (asJson(where, "comment") as JsonObject) : {};
       const stepId = typeof where === "string" ? engine.stepId(where) : (engine.current?.id ?? null);
-      engine.comment(text, stepId, metadata);
+      engine.notes.comment(text, stepId, metadata);
     },
-    commentExecution: async (text, metadata = {}) => engine.comment(text, null, asJson(metadata, "comment") as JsonObject),
+    commentExecution: async (text, metadata = {}) => engine.notes.comment(text, null, asJson(metadata, "comment") as JsonObject),
     set: (key, value) => {
-      engine.state[key] = asJson(value, `state "${key}"`);
+      engine.notes.state[key] = asJson(value, `state "${key}"`);
       tellState();
     },
-    get: <T>(key: string) => (Object.hasOwn(engine.state, key) ? (engine.state[key] as T) : undefined),
-    has: (key) => Object.hasOwn(engine.state, key),
+    get: <T>(key: string) => (Object.hasOwn(engine.notes.state, key) ? (engine.notes.state[key] as T) : undefined),
+    has: (key) => Object.hasOwn(engine.notes.state, key),
     delete: (key) => {
-      const had = Object.hasOwn(engine.state, key);
-      delete engine.state[key];
+      const had = Object.hasOwn(engine.notes.state, key);
+      delete engine.notes.state[key];
       if (had) tellState();
       return had;
     },
-    checkpoint: async (label) => engine.mark(label ?? null),
+    checkpoint: async (label) => engine.notes.mark(label ?? null),
     getStepResult: <Data>(id: string) => engine.result(id) as StepResult<Data> | undefined,
     log: logger(engine),
     sleep: (duration, options) => nap(engine, options?.name ?? "sleep", duration, options),
@@ -206,7 +206,7 @@ export function createContext(engine: Engine): AnyContext {
   return ctx;
 
   function tellState(): void {
-    engine.tellState();
+    engine.notes.tellState();
   }
 }
 
@@ -226,7 +226,7 @@ function logger(engine: Engine): Log {
   const say = (level: LogLevel) => (text: string) => {
     const place = engine.place;
     const attempt = place ? place.attempt + place.lost : 1;
-    engine.aside(() => ({ type: "log", level, text: String(text), step_id: place?.step.id ?? null, attempt }));
+    engine.notes.aside(() => ({ type: "log", level, text: String(text), step_id: place?.step.id ?? null, attempt }));
   };
   const levels = Object.fromEntries(LOG_LEVELS.map((level) => [level, say(level)])) as Record<LogLevel, (text: string) => void>;
   return Object.assign(say("info"), levels);

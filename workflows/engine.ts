@@ -1,40 +1,39 @@
 import { AsyncLocalStorage, CancellationScope, CancelledFailure, condition, isCancellation, sleep } from "@temporalio/workflow";
 import type { Outcome, RunRef } from "../contract/activity.js";
 import type { EngineState } from "../contract/continuation.js";
-import type { FactBody, StepRef } from "../contract/fact.js";
-import type { Json, JsonObject } from "../contract/json.js";
+import type { StepRef } from "../contract/fact.js";
+import type { Json } from "../contract/json.js";
 import { isRetryable, policyOf, type RetryPolicy, retryDelay } from "../contract/retry.js";
 import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
-import type { Done, DoneStep, Look, OpenWait } from "../contract/seed.js";
+import type { Done, DoneStep, OpenWait } from "../contract/seed.js";
 import type { StepKind } from "../contract/step.js";
 import type { StepOptions, StepResult } from "../sdk/context.js";
 import { placeOf } from "../sdk/evaluate.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { Approvals } from "./approvals.js";
 import { Budgets } from "./budgets.js";
+import { byHand } from "./by-hand.js";
 import { Children } from "./child.js";
 import { Controls, Decided, type OpenStep, SkippedByHand } from "./controls.js";
 import { afterwards, Endings } from "./endings.js";
 import { readFailure, type StepFailure } from "./failure.js";
-import { obstacleTo } from "./hand-over.js";
 import { refuseLongHistory } from "./history-limit.js";
 import type { Life } from "./life.js";
+import { Looks } from "./looks.js";
 import { Mailbox } from "./mailbox.js";
 import type { Narrator } from "./narrator.js";
+import { Notes } from "./notes.js";
 import { Numbering } from "./numbering.js";
+import { Obstacles } from "./obstacles.js";
 import { Passage } from "./passage.js";
 import { Pausing } from "./pausing.js";
 import { nameOf, Resumption } from "./resumption.js";
 import { RunTree } from "./run-tree.js";
 import { giveBack, Seeding } from "./seeding.js";
 import { checkOptions } from "./step-options.js";
-import { tellSkippedByHand, textOfHand } from "./tell-by-hand.js";
 import { checkpointFact, type StepEnd, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
 import { untraced } from "./untraced.js";
-
-/** Characters of a function's value: Temporal takes no payload of more than 2 MiB. */
-const MOST_GIVEN_AGAIN = 500_000;
 
 /** What a step is before it begins. */
 export interface StepPlan {
@@ -73,7 +72,9 @@ export type Work<Value> = (place: Place) => Promise<Outcome<Value>>;
  * through `step`; what a step does inside goes through `operation`.
  */
 export class Engine {
-  readonly state: JsonObject = {};
+  readonly notes: Notes;
+  readonly looks: Looks;
+  readonly obstacles = new Obstacles(this);
   readonly approvals: Approvals;
   readonly mailbox: Mailbox;
   readonly budgets: Budgets;
@@ -88,28 +89,18 @@ export class Engine {
   heldBack: string | undefined;
   readonly passage: Passage;
   readonly resumption: Resumption | undefined;
-  private readonly endings: Endings;
+  readonly endings: Endings;
   private readonly began: number;
-  private readonly setters: Set<number>;
-  private asides = 0;
-  /** Looks at the tree: how many there were, how many are under way, and what they gave. */
-  private looked = 0;
-  private looks = 0;
-  private readonly lookings: Look[];
-  private unrepeatable: string | undefined;
-  private heavy: string | undefined;
-  private toldObstacle: string | undefined;
   private readonly numbering: Numbering;
-  private readonly tree: RunTree;
+  readonly tree: RunTree;
   private readonly seeding: Seeding | undefined;
   private readonly places = new AsyncLocalStorage<Place>();
   private readonly results = new Map<string, StepResult>();
   private readonly rowIds = new Map<string, string>();
   private readonly open = new Set<Promise<unknown>>();
-  private comments = 0;
-  private labels = 0;
   private phase: string | null;
-  private latest: StepRef | undefined;
+  /** The step that has completed last. */
+  latest: StepRef | undefined;
 
   constructor(
     readonly spec: RunSpec,
@@ -121,12 +112,12 @@ export class Engine {
     const done = spec.continued?.done;
     this.phase = before && !done ? before.phase : (spec.phases[0] ?? null);
     this.began = done?.began ?? Date.now();
-    this.setters = new Set(done?.setters);
-    this.lookings = [...(done?.looks ?? [])];
+    this.notes = new Notes(this, before, done);
+    this.looks = new Looks(this, [...(done?.looks ?? [])]);
     const longAfter = spec.program.kind === "code" ? (spec.continue_after ?? 4_000) : Number.POSITIVE_INFINITY; // a plan says itself when
-    this.passage = new Passage(life, longAfter, () => this.obstacle());
+    this.passage = new Passage(life, longAfter, () => this.obstacles.first());
     this.endings = new Endings(() => this.passage.isFrozen, this.began);
-    this.resumption = done && new Resumption(spec.run_id, done, this.endings, () => this.looks);
+    this.resumption = done && new Resumption(spec.run_id, done, this.endings, () => this.looks.underWay);
     this.approvals = new Approvals(spec.run_id, narrator, life);
     this.mailbox = new Mailbox(before?.events);
     this.permits = new Set(before?.permits);
@@ -136,12 +127,7 @@ export class Engine {
     this.numbering = new Numbering(spec.run_id, before && done ? { ...before, iterations: {} } : before);
     this.tree = new RunTree(this.run, before?.opened ?? false);
     this.seeding = spec.seed && new Seeding(spec.seed);
-    if (!before) return;
-    this.comments = before.comments;
-    this.labels = before.labels;
-    if (done) return;
-    this.latest = before.latest ?? undefined;
-    Object.assign(this.state, before.state);
+    if (before && !done) this.latest = before.latest ?? undefined;
   }
 
   /** Go the way again that the run has gone in earlier executions, while its program is carried out from the beginning. */
@@ -169,43 +155,23 @@ export class Engine {
     return this.resumption?.isOver === false ? this.resumption.now : Date.now();
   }
 
-  /** The program has used something whose effects are not kept: what it does cannot be done again from what its steps gave. */
-  cannotRepeat(what: string): void {
-    if (!this.place) this.unrepeatable ??= what;
-  }
-
-  /** Why the run cannot go on in a further execution; people are told, once. */
-  private obstacle(): string | undefined {
-    const obstacle = this.heavy ?? obstacleTo(this, this.unrepeatable);
-    if (obstacle !== undefined && this.toldObstacle === undefined) {
-      this.toldObstacle = obstacle;
-      const text = `The run's history has become long, and it stays in it: ${obstacle}. It ends with history_limit when that is full.`;
-      this.narrator.tell({ type: "log", level: "warn", text, step_id: null, attempt: 1 });
-    }
-    return obstacle;
-  }
-
-  /** What a function gave is in no history yet: to be given again it has to go through one, as a whole. */
-  private weigh({ key }: StepRef, value: unknown): void {
-    const { length = 0 } = JSON.stringify(value) ?? "";
-    if (length > MOST_GIVEN_AGAIN)
-      this.heavy ??= `its function "${key}" gave ${length} characters, more than ${MOST_GIVEN_AGAIN}`;
-  }
-
   /** What the program has done, for an execution in which it is carried out from its beginning. */
   done(): Done {
-    const { began, asides, setters } = this;
+    const { began } = this;
+    const { asides, setters } = this.notes.counts();
     const { order, times } = this.endings;
     const waits = [...this.passage.waits.values()].map((wait): OpenWait => {
       const { id } = wait.step;
       return { ...wait, waiting_for: this.life.waitOf(id) ?? wait.waiting_for, ...this.approvals.handOver(id) };
     });
-    return { order, times, began, setters: [...setters], asides, looks: this.lookings, waits };
+    return { order, times, began, setters, asides, looks: this.looks.given, waits };
   }
 
   /** All that the run's next execution needs to number and name on. */
   handOver(): EngineState {
-    const { comments, labels, phase, latest = null, state } = this;
+    const { phase, latest = null } = this;
+    const { state } = this.notes;
+    const { comments, labels } = this.notes.counts();
     const kept = {
       comments,
       labels,
@@ -280,80 +246,8 @@ export class Engine {
     return this.tree.open();
   }
 
-  /**
-   * A look at the run's tree: no step, nothing told. Waits while the run is paused.
-   *
-   * @throws {StepFailed} when it cannot be read.
-   */
-  async read<Value>(key: string, work: Work<Value>): Promise<Value> {
-    if (this.place) return this.look(key, this.place, work);
-    const number = -++this.looked;
-    const before = await this.resumption?.takeLook(number);
-    if (before) return lookAgain(key, before) as Value;
-    if (this.passage.isShut) await this.passage.enter();
-    const none: StepRef = { id: `${this.spec.run_id}-0`, number: 0, key, name: key, phase: null, kind: "files", iteration: 1 };
-    const done = this.passage.busy();
-    this.looks++;
-    try {
-      const value = await this.look(key, { step: none, attempt: 1, lost: 0 }, work);
-      await this.keepLook(number, { value: value as Json }); // of an activity
-      return value;
-    } catch (thrown) {
-      if (thrown instanceof StepFailed) await this.keepLook(number, failedLook(thrown));
-      else await this.keepLook(number, { cancelled: true });
-      throw thrown;
-    } finally {
-      this.looks--;
-      done();
-    }
-  }
-
-  private async keepLook(number: number, look: Look): Promise<void> {
-    await this.endings.turn(number);
-    this.lookings[-number - 1] = look;
-  }
-
-  private async look<Value>(key: string, place: Place, work: Work<Value>): Promise<Value> {
-    await this.life.gate();
-    const done = this.life.busy();
-    try {
-      return (await work(place)).value;
-    } catch (thrown) {
-      if (isCancellation(thrown)) throw thrown;
-      const { error, output } = readFailure(thrown);
-      this.tree.forgetWhenLost(error);
-      throw new StepFailed(key, error.type, error.message, output);
-    } finally {
-      done();
-    }
-  }
-
   result(key: string): StepResult | undefined {
     return this.results.get(key);
-  }
-
-  /** The program tells something besides its steps, once, however often it is carried out. @param body made when it is told */
-  aside(body: () => FactBody): void {
-    if (this.place === undefined) {
-      this.asides++;
-      if (this.resumption?.tells() === false) return;
-    }
-    this.narrator.tell(body());
-  }
-
-  comment(text: string, stepId: string | null, metadata: JsonObject = {}): void {
-    this.aside(() => this.commentFact(text, stepId, metadata));
-  }
-
-  /** Something that no program says, so that it does not come again with it. */
-  tellComment(text: string, stepId: string, metadata: JsonObject): void {
-    this.narrator.tell(this.commentFact(text, stepId, metadata));
-  }
-
-  private commentFact(text: string, stepId: string | null, metadata: JsonObject): FactBody {
-    const id = `${this.spec.run_id}-c${++this.comments}`;
-    const comment = { id, run_id: this.spec.run_id, step_id: stepId, text, metadata, created_by: null };
-    return { type: "comment.created", comment: { ...comment, comment_type: "system" } };
   }
 
   /** The row id of the latest step with this key; null when there is none. */
@@ -363,35 +257,6 @@ export class Engine {
 
   get current(): StepRef | undefined {
     return this.place?.step ?? this.latest;
-  }
-
-  /** The program has set the run's state. */
-  tellState(): void {
-    const { place } = this;
-    if (place?.step.kind === "function") this.setters.add(place.step.number);
-    this.aside(() => ({ type: "run.state", state: { ...this.state } }));
-  }
-
-  /** Nothing happens when it is so already. */
-  setState(state: JsonObject): void {
-    if (JSON.stringify(state) === JSON.stringify(this.state)) return;
-    this.replaceState(state);
-    this.narrator.tell({ type: "run.state", state: { ...this.state } });
-  }
-
-  private replaceState(state: JsonObject): void {
-    for (const key of Object.keys(this.state)) delete this.state[key];
-    Object.assign(this.state, state);
-  }
-
-  /** A checkpoint that the author asked for, at the last finished step. */
-  mark(label: string | null): void {
-    const { latest } = this;
-    if (!latest) return;
-    this.aside(() => {
-      const named = label ?? `checkpoint ${++this.labels}`;
-      return checkpointFact(this.spec.run_id, latest, { asked: { label: named, number: ++this.labels } });
-    });
   }
 
   /** Under way until it settles. Whoever does not wait for one that fails is not harmed by it. */
@@ -455,7 +320,9 @@ export class Engine {
       this.enterPhase(step, { silently: true });
       this.rowIds.set(key, step.id);
     }
-    if (ended.state) this.replaceState(ended.state);
+    if (ended.status === "skipped" && options.if !== false && this.spec.program.kind === "plan")
+      throw new SkippedByHand(`${key} was skipped.`);
+    if (ended.state) this.notes.replaceState(ended.state);
     const outcome = await gathered;
     if (outcome && ended.status === "completed") ended.output = outcome.value as Json;
     return { isOver: true, value: this.again(step, ended) as Value };
@@ -465,10 +332,7 @@ export class Engine {
   private again(step: StepRef, { status, output, error }: DoneStep): unknown {
     const { key } = step;
     if (status === "cancelled") throw new CancelledFailure(error?.message ?? "The run was stopped.");
-    if (status === "skipped") {
-      this.results.set(key, { stepId: key, status });
-      return undefined;
-    }
+    if (status === "skipped") return this.leaveOut(step);
     if (status === "failed") {
       const { type, message } = error ?? { type: "error", message: "" };
       this.results.set(key, { stepId: key, status, data: output, error: message });
@@ -517,7 +381,7 @@ export class Engine {
         this.complete(place, outcome);
         return outcome.value;
       } catch (thrown) {
-        if (thrown instanceof Decided) return await this.byHand<Value>(place, thrown, began);
+        if (thrown instanceof Decided) return (await byHand(this, place, thrown, began)) as Value; // the API has seen to its shape
         const failure = readFailure(thrown);
         this.tree.forgetWhenLost(failure.error);
         if (failure.detail) tellLost(this.narrator, place, failure.detail);
@@ -539,34 +403,11 @@ export class Engine {
           if (message !== undefined) this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
           throw stop; // the end of a run settles its steps
         });
-        if (stopped) return await this.byHand<Value>(place, stopped, began);
+        if (stopped) return (await byHand(this, place, stopped, began)) as Value;
       } finally {
         done();
       }
     }
-  }
-
-  /** A step as a person has decided about it. */
-  private async byHand<Value>(place: Place, { asked, left }: Decided, began: string): Promise<Value> {
-    const { step } = place;
-    await this.endings.turn(step.number);
-    if (left?.detail) {
-      tellLost(this.narrator, place, left.detail);
-      tellTrace(this.narrator, left.detail);
-    }
-    const { action, by, reason = null } = asked;
-    this.tellComment(textOfHand(asked, step), step.id, { by_hand: action, by, reason });
-    const started_at = place.since ?? left?.detail?.started_at ?? began;
-    if (action === "complete") {
-      const value = (asked.output ?? null) as Value; // the API has seen to its shape
-      this.complete(place, { value, started_at, completed_at: new Date().toISOString(), lost: [] });
-      return value;
-    }
-    this.results.set(step.key, { stepId: step.key, status: "skipped" });
-    this.latest = step;
-    tellSkippedByHand(this.narrator, place, started_at);
-    if (this.spec.program.kind === "code") return undefined as Value; // as one that its author has switched off
-    throw new SkippedByHand(`${step.key} was skipped.`);
   }
 
   private begin(plan: StepPlan, { step, attempt, wait }: Place, began: string): () => void {
@@ -610,14 +451,20 @@ export class Engine {
   private async skip(step: StepRef, plan: StepPlan): Promise<undefined> {
     await this.endings.turn(step.number);
     tellSkipped(this.narrator, step, plan.input);
-    this.results.set(step.key, { stepId: step.key, status: "skipped" });
+    this.leaveOut(step);
     return undefined;
   }
 
-  private complete(place: Place, outcome: Outcome<unknown>): void {
+  /** A step was not done. */
+  leaveOut({ key }: StepRef): void {
+    this.results.set(key, { stepId: key, status: "skipped" });
+  }
+
+  /** A step has completed with what this says. */
+  complete(place: Place, outcome: Outcome<unknown>): void {
     const { step } = place;
     const { value, completed_at } = outcome;
-    if (step.kind === "function" && this.spec.program.kind === "code") this.weigh(step, value);
+    if (step.kind === "function" && this.spec.program.kind === "code") this.obstacles.weigh(step, value);
     const started_at = place.wait?.began ?? outcome.started_at;
     tellTrace(this.narrator, outcome);
     this.results.set(step.key, { stepId: step.key, status: "completed", data: value });
@@ -653,16 +500,6 @@ export class Engine {
 
 /** What has become of a step that the program comes to for the second time. */
 type Taken<Value> = { isOver: true; value: Value } | { isOver: false; iteration: number; wait: OpenWait | undefined };
-
-function failedLook({ type, message, output }: StepFailed): Look {
-  return { error: { type, message }, ...(output === undefined ? {} : { output: output as Json }) };
-}
-
-function lookAgain(key: string, look: Look): Json {
-  if ("value" in look) return look.value;
-  if ("error" in look) throw new StepFailed(key, look.error.type, look.error.message, look.output);
-  throw new CancelledFailure("The run was stopped.");
-}
 
 /** Fails nowhere: what is thrown is known already. */
 function settled<T>(doing: Promise<T>): Promise<T | undefined> {

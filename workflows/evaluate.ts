@@ -28,7 +28,7 @@ function facadeOf(engine: Engine, uuid4: () => string): object {
     uuid4,
     setHandler(definition: { name: string; type: string }, ...rest: unknown[]) {
       if (OWN.includes(definition.name)) throw new Error(`"${definition.name}" is a message of Longhaul's own.`);
-      if (definition.type !== "query") engine.cannotRepeat(`setHandler of the ${definition.type} "${definition.name}"`);
+      if (definition.type !== "query") engine.obstacles.cannotRepeat(`setHandler of the ${definition.type} "${definition.name}"`);
       return (temporal.setHandler as (...args: unknown[]) => void)(definition, ...rest); // one function for signals, queries and updates
     },
   };

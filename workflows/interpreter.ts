@@ -110,6 +110,6 @@ function marker(engine: Engine, { checkpoint_interval_ms: interval }: Plan): () 
     const passed = Date.now() - last;
     if (interval === undefined || passed < interval) return;
     last = Date.now();
-    engine.mark(`Auto-checkpoint (${Math.round(passed / 1000)}s)`);
+    engine.notes.mark(`Auto-checkpoint (${Math.round(passed / 1000)}s)`);
   };
 }

@@ -64,7 +64,7 @@ export function listen(engine: Engine): void {
     check: (message) => engine.controls.check(message),
     handle: (message) => engine.controls.decide(message),
   });
-  setHandler(defineQuery("state"), () => engine.state);
+  setHandler(defineQuery("state"), () => engine.notes.state);
 
   function on<Message>(name: string, handle: (message: Message) => void): void {
     setHandler(defineSignal<[Message]>(name), (message) => {

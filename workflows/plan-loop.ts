@@ -29,7 +29,7 @@ export async function doLoop(
     if ("end" in next) return next.end;
     if (next.unknown !== undefined) {
       const text = `${step.key} recommended "${next.unknown}" as the next stage, and no stage is called so.`;
-      engine.aside(() => ({ type: "log", level: "warn", text, step_id: engine.stepId(step.key), attempt: 1 }));
+      engine.notes.aside(() => ({ type: "log", level: "warn", text, step_id: engine.stepId(step.key), attempt: 1 }));
     }
     state.at = next.stage;
     state.iteration = next.iteration;

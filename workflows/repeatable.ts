@@ -16,7 +16,7 @@ export function repeatable(engine: Engine): { globals: Record<string, unknown>; 
   });
   const chance = Object.create(Math, { random: { value: random } });
   const timer = (...args: Parameters<typeof setTimeout>) => {
-    engine.cannotRepeat("setTimeout");
+    engine.obstacles.cannotRepeat("setTimeout");
     return setTimeout(...args);
   };
   return {
@@ -30,7 +30,7 @@ export function noticed(engine: Engine): Partial<typeof temporal> {
   const notice =
     <Args extends unknown[], Result>(name: string, act: (...args: Args) => Result) =>
     (...args: Args): Result => {
-      engine.cannotRepeat(name);
+      engine.obstacles.cannotRepeat(name);
       return act(...args);
     };
   const called = <Proxied extends object>(name: string, proxied: Proxied): Proxied =>
@@ -38,7 +38,7 @@ export function noticed(engine: Engine): Partial<typeof temporal> {
   return {
     sleep: notice("sleep", temporal.sleep),
     condition: ((holds: () => boolean, ...timeout: [number]) => {
-      if (timeout[0] !== undefined) engine.cannotRepeat("condition with a timeout");
+      if (timeout[0] !== undefined) engine.obstacles.cannotRepeat("condition with a timeout");
       return temporal.condition(holds, ...timeout);
     }) as typeof temporal.condition, // with and without a timeout
     proxyActivities: ((options) =>
@@ -48,7 +48,7 @@ export function noticed(engine: Engine): Partial<typeof temporal> {
     getExternalWorkflowHandle: notice("getExternalWorkflowHandle", temporal.getExternalWorkflowHandle),
     CancellationScope: new Proxy(temporal.CancellationScope, {
       construct(scope, args, target) {
-        if (args[0]?.timeout !== undefined) engine.cannotRepeat("CancellationScope with a timeout");
+        if (args[0]?.timeout !== undefined) engine.obstacles.cannotRepeat("CancellationScope with a timeout");
         return Reflect.construct(scope, args, target);
       },
       get(scope, name) {

@@ -28,6 +28,6 @@ export async function noticingRole(
     const text = `The role ${JSON.stringify(role)} has no file in .agent/agents: ${who} was told the word alone.`;
     if (engine.noticed.has(text)) return;
     engine.noticed.add(text);
-    engine.comment(text, engine.place?.step.id ?? engine.stepId(key), { level: "warn" });
+    engine.notes.comment(text, engine.place?.step.id ?? engine.stepId(key), { level: "warn" });
   }
 }

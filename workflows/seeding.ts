@@ -68,7 +68,7 @@ export function giveBack<Value>(engine: Engine, ended: SeededStep): Work<Value> 
   return async ({ step, attempt }) => {
     const text = `taken from step ${ended.number} of ${engine.spec.seed?.run_id}`;
     engine.narrator.tell({ type: "log", level: "info", text, step_id: step.id, attempt });
-    if (state) engine.setState(state);
+    if (state) engine.notes.setState(state);
     const trace = { started_at, completed_at, lost: [] };
     if (ended.status === "completed") return { ...trace, value: output as Value, tree: tree ?? undefined }; // what the same step gave there
     const detail: FailureDetail = { ...trace, output };
