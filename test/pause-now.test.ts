@@ -141,7 +141,7 @@ describe("pause now", { timeout: 60_000 }, () => {
       await ctx.parallel([
         () => below("own"),
         () => below("other"),
-        () => ctx.agents("panel", "[[slow 2500]] [[say Yes.]]", { providers: ["claude", { provider: "claude", name: "second" }] }),
+        () => ctx.agents("panel", "[[slow 8000]] [[say Yes.]]", { providers: ["claude", { provider: "claude", name: "second" }] }),
       ]);`);
     const children = async () => {
       const { body } = await ask("GET", `/api/runs?parent_run_id=${run.id}`);
