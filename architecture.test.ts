@@ -107,7 +107,7 @@ test("only the commands that work on this machine, and not over HTTP, import loc
     )
     .toSorted();
 
-  expect(local).toEqual(["deploy", "doctor", "rebuild", "start", "validate"].map((name) => join("commands", `${name}.ts`)));
+  expect(local).toEqual(["doctor", "rebuild", "start", "validate"].map((name) => join("commands", `${name}.ts`)));
 });
 
 /** Of `@scope/name/file` the first two parts, of `name/file` the first. */

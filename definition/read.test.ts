@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parse, stringify } from "yaml";
+import { parse, parseDocument, stringify } from "yaml";
 import type { Json } from "../contract/json.js";
 import { packageRoot } from "../package-root.js";
 import { MAX_DEPTH, MAX_LENGTH } from "./limits.js";
@@ -95,7 +95,7 @@ describe("YAML", () => {
         { maxDepth: 4 },
         texts,
         fc.integer(),
-        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.double({ noNaN: true, noDefaultInfinity: true }).filter((n) => !Object.is(n, -0)),
         fc.boolean(),
         fc.constant(null),
         tie("list"),
@@ -118,7 +118,9 @@ describe("YAML", () => {
     fc.assert(
       fc.property(value, styles, (value, style) => {
         const text = stringify({ value }, { ...style, aliasDuplicateObjects: false });
-        expect(jsonOf(text, "a.yaml")).toEqual(parse(text));
+        const { errors } = parseDocument(text); // it writes some empty lists as it does not read them
+        if (errors.length > 0) expect(read(text, "a.yaml").ok).toBe(false);
+        else expect(jsonOf(text, "a.yaml")).toEqual(parse(text));
       }),
       { numRuns: 300 },
     );

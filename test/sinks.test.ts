@@ -23,7 +23,7 @@ import { testFolder } from "./support/stack.js";
 import { EVERYTHING, ToolProject } from "./support/tool-project.js";
 
 /** `npm run faults` passes ten times as many. */
-const VALUES = hostileValues(process.env.LONGHAUL_FAULTS === "long" ? 10_000 : 1_000);
+const VALUES = hostileValues(process.env.LONGHAUL_FAULTS === "long" ? 10_000 : 400);
 const A_FEW = VALUES.filter((_, i) => i % 20 === 0);
 /** Between values where they stand in one text. */
 const MARK = "\n=-=-=\n";
