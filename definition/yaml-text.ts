@@ -1,5 +1,4 @@
 import {
-  boolCoreTag,
   EVENT_ALIAS,
   EVENT_DOCUMENT,
   EVENT_MAPPING,
@@ -7,15 +6,9 @@ import {
   EVENT_SCALAR,
   EVENT_SEQUENCE,
   type Event,
-  floatCoreTag,
   getScalarValue,
-  intCoreTag,
-  NOT_RESOLVED,
-  nullCoreTag,
   parseEvents,
-  SCALAR_STYLE_DOUBLE_QUOTED,
   SCALAR_STYLE_PLAIN,
-  SCALAR_STYLE_SINGLE_QUOTED,
   type ScalarEvent,
   YAMLException,
 } from "js-yaml";
@@ -26,6 +19,7 @@ import { type Problems, Unreadable } from "./problems.js";
 import { scalarProblem } from "./scalar.js";
 import { TextList, TextMap, TextPlace, TextScalar } from "./text-node.js";
 import { addSyntaxErrors, NEEDS_QUOTES, SEVERAL_DOCUMENTS, tooDeep } from "./yaml-errors.js";
+import { isQuoted, plainValue, startOfScalar } from "./yaml-scalar.js";
 
 type Alias = Extract<Event, { type: typeof EVENT_ALIAS }>;
 type Collection = Extract<Event, { type: typeof EVENT_MAPPING | typeof EVENT_SEQUENCE }>;
@@ -271,34 +265,3 @@ class YamlReader {
     this.problems.add(at, `The tag ${tag.slice(0, 60)} is not known here. Take it away, and write the value plainly.`);
   }
 }
-
-const PLAIN_TAGS = [nullCoreTag, boolCoreTag, intCoreTag, floatCoreTag];
-/** All other texts are texts: most of a definition. */
-const PLAIN_BEGINNINGS = new Set(PLAIN_TAGS.flatMap(({ implicitFirstChars }) => implicitFirstChars ?? []));
-
-/** A number, of which the library makes a text where it has too many digits to be one here. */
-const TOO_LARGE = /^[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$/;
-
-function plainValue(text: string): string | number | boolean | null {
-  if (!PLAIN_BEGINNINGS.has(text.charAt(0))) return text;
-  for (const tag of PLAIN_TAGS) {
-    const value = tag.resolve(text, false, tag.tagName);
-    if (value !== NOT_RESOLVED) return value;
-  }
-  return TOO_LARGE.test(text) ? Number(text) : text;
-}
-
-function isQuoted({ style }: ScalarEvent): boolean {
-  return style === SCALAR_STYLE_SINGLE_QUOTED || style === SCALAR_STYLE_DOUBLE_QUOTED;
-}
-
-/** With its quotes, or the mark (`|`, `>`) in the line before a block. */
-function startOfScalar(event: ScalarEvent, text: string): number {
-  if (event.style === SCALAR_STYLE_PLAIN) return event.valueStart;
-  if (isQuoted(event)) return event.valueStart - 1;
-  const end = text.lastIndexOf("\n", event.valueStart - 1);
-  const start = text.lastIndexOf("\n", end - 1) + 1;
-  return start + Math.max(text.slice(start, end).search(BLOCK_MARK), 0);
-}
-
-const BLOCK_MARK = /[|>][-+0-9]*(?:[ \t]+#.*|[ \t]*)\r?$/;

@@ -50,7 +50,7 @@ export async function adoptReset({ db, client, replayer, log }: AdoptDeps, runId
 const TRIES = 10;
 
 /** Try again while it fails, each time after a longer while. */
-export async function patiently(act: () => Promise<void>, warn: (message: string, error: unknown) => void): Promise<void> {
+export async function withPatience(act: () => Promise<void>, warn: (message: string, error: unknown) => void): Promise<void> {
   for (let tried = 1; tried <= TRIES; tried++) {
     try {
       return await act();

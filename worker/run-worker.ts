@@ -26,7 +26,7 @@ import { spentByRuns, spentToday } from "../db/spending.js";
 import { findWorkflow } from "../db/workflows.js";
 import { builtFile } from "../package-root.js";
 import { createPayloadCodec } from "../payload-codec.js";
-import { adoptReset, patiently } from "./adopt-reset.js";
+import { adoptReset, withPatience } from "./adopt-reset.js";
 import { closeGate } from "./close-gate.js";
 import { createLoader } from "./load.js";
 import { NarrationWriter } from "./narration-writer.js";
@@ -85,7 +85,7 @@ export async function runWorker(
   const replay = async (runId: string, execution: string): Promise<Fact[]> =>
     replayer.facts(runId, await client.workflow.getHandle(runId, execution).fetchHistory());
   const onStray = (runId: string, execution: string) =>
-    void patiently(() => adoptReset({ db, client, replayer, log }, runId, execution), warn);
+    void withPatience(() => adoptReset({ db, client, replayer, log }, runId, execution), warn);
   const writer = new NarrationWriter({ db, replay, onWritten, onStray, log });
 
   const box = new SecretBox(home);
