@@ -53,6 +53,8 @@ export class OpenStep {
 export class Controls {
   private readonly open = new Map<string, OpenStep>();
   private readonly moving = new Set<CancellationScope>();
+  /** In which nothing goes on any more, by the scope around them: one step after the other takes the same, for each costs promises. */
+  private readonly free = new WeakMap<CancellationScope, CancellationScope[]>();
 
   begin(step: StepRef): OpenStep {
     const open = new OpenStep(step, step.kind === "approval");
@@ -103,7 +105,8 @@ export class Controls {
   async guard<T>(open: OpenStep | undefined, { stops }: { stops: boolean }, act: () => Promise<T>): Promise<T> {
     if (open?.decided) throw new Decided(open.decided, undefined);
     const outside = CancellationScope.current();
-    const scope = new CancellationScope();
+    const free = this.freeIn(outside);
+    const scope = free.pop() ?? new CancellationScope();
     if (stops) this.moving.add(scope);
     open?.scopes.add(scope);
     try {
@@ -118,7 +121,14 @@ export class Controls {
     } finally {
       this.moving.delete(scope);
       open?.scopes.delete(scope);
+      if (!scope.consideredCancelled) free.push(scope);
     }
+  }
+
+  private freeIn(outside: CancellationScope): CancellationScope[] {
+    const free = this.free.get(outside) ?? [];
+    this.free.set(outside, free);
+    return free;
   }
 
   /** A wait before a step is tried again, which a person can end. @returns whether one did */

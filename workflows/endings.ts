@@ -1,4 +1,5 @@
 import { CancellationScope, condition } from "@temporalio/workflow";
+import { untraced } from "./untraced.js";
 
 /**
  * What has ended is handed to the program one by one, and the next only when all that followed of the last has been done: the way that a
@@ -28,7 +29,7 @@ export class Endings {
 
   /** Resolves when it is this one's turn: what it gave is to be given at once. */
   turn(mark: number): Promise<void> {
-    return new Promise((hand) => this.waiting.push({ mark, hand }));
+    return untraced(() => new Promise((hand) => this.waiting.push({ mark, hand })));
   }
 
   /** What was handed over in an earlier execution. */
@@ -40,7 +41,7 @@ export class Endings {
 
   private async handOver(): Promise<never> {
     for (;;) {
-      await afterwards(() => !this.isFrozen() && this.waiting.length > 0);
+      await untraced(() => afterwards(() => !this.isFrozen() && this.waiting.length > 0));
       const next = this.waiting.shift();
       if (!next) continue;
       this.note(next.mark, Date.now());
@@ -49,12 +50,17 @@ export class Endings {
   }
 }
 
-/** Resolves when it holds after all that can go on by itself has done so. Temporal looks at conditions only then. */
-export async function afterwards(holds: () => boolean = () => true): Promise<void> {
+/** Resolves when it holds after all that can go on by itself has done so. */
+export function afterwards(holds: () => boolean = () => true): Promise<void> {
+  return condition(whenSettled(holds));
+}
+
+/** Temporal looks at a condition when all that can go on by itself has done so; and once before, as the wait begins. */
+function whenSettled(holds: () => boolean): () => boolean {
   let looked = false;
-  await condition(() => {
+  return () => {
     if (looked) return holds();
-    looked = true; // at once, as the wait begins: others may still go on
+    looked = true;
     return false;
-  });
+  };
 }

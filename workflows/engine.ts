@@ -1,9 +1,9 @@
-import { AsyncLocalStorage, CancellationScope, CancelledFailure, condition, isCancellation, sleep } from "@temporalio/workflow";
+import { AsyncLocalStorage, CancellationScope, CancelledFailure, condition, isCancellation } from "@temporalio/workflow";
 import type { Outcome, RunRef } from "../contract/activity.js";
 import type { EngineState } from "../contract/continuation.js";
 import type { StepRef } from "../contract/fact.js";
 import type { Json } from "../contract/json.js";
-import { isRetryable, policyOf, type RetryPolicy, retryDelay } from "../contract/retry.js";
+import { policyOf } from "../contract/retry.js";
 import type { WaitingFor } from "../contract/run.js";
 import type { RunSpec } from "../contract/run-spec.js";
 import type { Done, DoneStep, OpenWait } from "../contract/seed.js";
@@ -13,9 +13,8 @@ import { placeOf } from "../sdk/evaluate.js";
 import { StepFailed } from "../sdk/step-failed.js";
 import { Approvals } from "./approvals.js";
 import { Budgets } from "./budgets.js";
-import { byHand } from "./by-hand.js";
 import { Children } from "./child.js";
-import { Controls, Decided, type OpenStep, SkippedByHand } from "./controls.js";
+import { Controls, SkippedByHand } from "./controls.js";
 import { afterwards, Endings } from "./endings.js";
 import { readFailure, type StepFailure } from "./failure.js";
 import { refuseLongHistory } from "./history-limit.js";
@@ -32,7 +31,8 @@ import { nameOf, Resumption } from "./resumption.js";
 import { RunTree } from "./run-tree.js";
 import { giveBack, Seeding } from "./seeding.js";
 import { checkOptions } from "./step-options.js";
-import { checkpointFact, type StepEnd, tellEnd, tellFailedTry, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
+import { checkpointFact, type StepEnd, tellEnd, tellLost, tellSkipped, tellTrace } from "./tell-step.js";
+import { Tries } from "./tries.js";
 import { untraced } from "./untraced.js";
 
 /** What a step is before it begins. */
@@ -75,6 +75,7 @@ export class Engine {
   readonly notes: Notes;
   readonly looks: Looks;
   readonly obstacles = new Obstacles(this);
+  private readonly tries = new Tries(this);
   readonly approvals: Approvals;
   readonly mailbox: Mailbox;
   readonly budgets: Budgets;
@@ -291,16 +292,13 @@ export class Engine {
 
     const policy = policyOf(options.retry);
     this.rowIds.set(step.key, step.id);
-    if (wait) return this.attempts(plan, step, work, [wait.attempt, policy], wait);
+    if (wait) return this.tries.make(plan, step, work, [wait.attempt, policy], wait);
     const place = at ? { place: at } : {};
     this.narrator.tell({ type: "step.started", step, max_attempts: policy.maxAttempts ?? 1, input: plan.input, ...place });
-    const ended = await this.seeding?.take(step, plan.gathers);
-    if (ended)
-      return this.attempts({ ...plan, waiting: undefined }, step, giveBack<Value>(this, ended), [
-        ended.attempt,
-        { maxAttempts: 1 },
-      ]);
-    return this.attempts(plan, step, work, [1, policy]);
+    const ended = this.seeding && (await this.seeding.take(step, plan.gathers));
+    if (!ended) return this.tries.make(plan, step, work, [1, policy]);
+    const again = giveBack<Value>(this, ended);
+    return this.tries.make({ ...plan, waiting: undefined }, step, again, [ended.attempt, { maxAttempts: 1 }]);
   }
 
   /** A step that the program comes to for the second time: as it ended, or with the wait that it had begun; else it is a new one. */
@@ -343,74 +341,8 @@ export class Engine {
     return output;
   }
 
-  /** Try a step as often as its policy says, from the number given on. */
-  private async attempts<Value>(
-    plan: StepPlan,
-    step: StepRef,
-    work: Work<Value>,
-    [first, policy]: [number, RetryPolicy],
-    wait?: OpenWait,
-  ): Promise<Value> {
-    const open = this.controls.begin(step);
-    try {
-      return await this.tries(plan, open, work, [first, policy], wait);
-    } finally {
-      this.controls.end(open);
-    }
-  }
-
-  private async tries<Value>(
-    plan: StepPlan,
-    open: OpenStep,
-    work: Work<Value>,
-    [first, policy]: [number, RetryPolicy],
-    wait: OpenWait | undefined,
-  ): Promise<Value> {
-    const { step } = open;
-    const tries = policy.maxAttempts ?? 1;
-    const began = new Date().toISOString();
-    let number = first;
-    for (let tried = wait?.attempt ?? 1; ; tried++, number++) {
-      const place: Place = { step, attempt: number, lost: 0, ...(wait && number === first ? { wait, since: wait.began } : {}) };
-      const begun = place.since ?? new Date().toISOString();
-      const done = this.begin(plan, place, begun);
-      try {
-        const outcome = await this.pausing.try(plan, place, work, open);
-        tellLost(this.narrator, place, outcome);
-        await this.endings.turn(step.number);
-        this.complete(place, outcome);
-        return outcome.value;
-      } catch (thrown) {
-        if (thrown instanceof Decided) return (await byHand(this, place, thrown, began)) as Value; // the API has seen to its shape
-        const failure = readFailure(thrown);
-        this.tree.forgetWhenLost(failure.error);
-        if (failure.detail) tellLost(this.narrator, place, failure.detail);
-        number = place.attempt + place.lost;
-        if (isCancellation(thrown)) {
-          const message = plan.stopped?.() ?? "The run was stopped.";
-          await this.endings.turn(step.number);
-          this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
-          throw thrown;
-        }
-        if (tried >= tries || !isRetryable(policy, failure.error.type)) {
-          await this.endings.turn(step.number);
-          throw this.fail(place, "failed", failure, begun);
-        }
-        const stopped = await this.backOff(place, failure, begun, retryDelay(policy, tried)).catch(async (stop: unknown) => {
-          if (stop instanceof Decided) return stop;
-          const message = isCancellation(stop) ? plan.stopped?.() : undefined;
-          await this.endings.turn(step.number);
-          if (message !== undefined) this.fail(place, "cancelled", { ...failure, error: { type: "cancelled", message } }, begun);
-          throw stop; // the end of a run settles its steps
-        });
-        if (stopped) return (await byHand(this, place, stopped, began)) as Value;
-      } finally {
-        done();
-      }
-    }
-  }
-
-  private begin(plan: StepPlan, { step, attempt, wait }: Place, began: string): () => void {
+  /** A try is under way, or waits, until the returned function is called. */
+  begin(plan: StepPlan, { step, attempt, wait }: Place, began: string): () => void {
     if (plan.gathers) return this.passage.busy(plan);
     const waiting_for = wait?.waiting_for ?? plan.waiting?.(step);
     if (!waiting_for) return both(this.passage.busy(), this.life.busy(plan));
@@ -474,7 +406,8 @@ export class Engine {
     this.narrator.tell(checkpointFact(this.spec.run_id, step, { outcome }), outcome.completed_at);
   }
 
-  private fail(place: Place, status: StepEnd["status"], failure: StepFailure, begun: string): StepFailed {
+  /** A step has failed. @returns what its caller gets to know of it */
+  fail(place: Place, status: StepEnd["status"], failure: StepFailure, begun: string): StepFailed {
     const { key } = place.step;
     const { error, detail } = failure;
     if (detail) tellTrace(this.narrator, detail);
@@ -484,17 +417,6 @@ export class Engine {
     this.results.set(key, { stepId: key, status: "failed", data: output, error: error.message });
     tellEnd(this.narrator, place, { status, output, error, started_at, completed_at });
     return new StepFailed(key, error.type, error.message, failure.output);
-  }
-
-  private async backOff(place: Place, failure: StepFailure, begun: string, delay: number): Promise<void> {
-    const { step, attempt, lost } = place;
-    const open = this.controls.of(step);
-    tellFailedTry(this.narrator, place, failure, { begun, delay });
-    await this.controls.guard(open, { stops: false }, async () => {
-      const summary = `${step.name}: before try ${attempt + lost + 1}`;
-      await this.controls.untilRetried(step.id, () => sleep(delay, { summary }));
-      await this.life.gate();
-    });
   }
 }
 

@@ -36,18 +36,21 @@ export class Pausing {
   }
 
   /** One try, and another in its stead for each that a pause has stopped. @throws {Decided} or what the work throws. */
-  async try<Value>(plan: StepPlan, place: Place, work: Work<Value>, open?: OpenStep): Promise<Outcome<Value>> {
-    for (;;) {
-      if (this.life.isStill) await this.hold(place, open);
-      const begun = new Date().toISOString();
-      try {
-        return await this.controls.guard(open, { stops: canStop(plan) }, () => work(place));
-      } catch (thrown) {
+  try<Value>(plan: StepPlan, place: Place, work: Work<Value>, open?: OpenStep): Promise<Outcome<Value>> {
+    if (this.life.isStill) return this.tryLater(plan, place, work, open);
+    const begun = new Date().toISOString();
+    return this.controls
+      .guard(open, { stops: canStop(plan) }, () => work(place))
+      .catch((thrown: unknown) => {
         if (!(thrown instanceof Stopped)) throw thrown;
         tellStopped(this.narrator, place, thrown.failure, begun);
-        await this.hold(place, open);
-      }
-    }
+        return this.tryLater(plan, place, work, open);
+      });
+  }
+
+  private async tryLater<Value>(plan: StepPlan, place: Place, work: Work<Value>, open?: OpenStep): Promise<Outcome<Value>> {
+    await this.hold(place, open);
+    return this.try(plan, place, work, open);
   }
 
   /** The same for what is done inside a step. */
