@@ -1,6 +1,7 @@
 // `npm run bench -- [rounds] [part …]`: Longhaul against the same activities on raw Temporal, on the same server, in turns.
 // Parts: latency, throughput, start, file, long, machinery, compile; all of them when none is named. Large plans, and an agent's
-// turn against the same turn by hand, take minutes and must be named: `npm run bench -- 1 plans`, `npm run bench -- 10 agent`.
+// turn against the same turn by hand, take minutes and must be named: `npm run bench -- 1 plans` (all four, or those
+// with a word that follows: `1 plans code`), `npm run bench -- 10 agent`.
 // Prints ratios; absolute times are this machine's and are shown only to explain them.
 import { fork } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -18,9 +18,15 @@ const BAR = 1.2;
  * list of items; and of code of as many steps. Each run is looked through: every step completed, none missing or told twice, from the first to the last.
  *
  * @param rounds how often each is run; the ratio is the median of theirs.
+ * @param only words of which one is in what is to be run; all of it when there are none.
  * @throws {Error} when a run did not complete, or has a seam.
  */
-export async function plans(api: { url: string; token: string }, folder: string, rounds: number): Promise<void> {
+export async function plans(
+  api: { url: string; token: string },
+  folder: string,
+  rounds: number,
+  only: readonly string[] = [],
+): Promise<void> {
   const client = new FaultClient(api.url, api.token);
   mkdirSync(join(folder, "plans"));
   const path = await makeRepository(join(folder, "plans"));
@@ -32,6 +38,7 @@ export async function plans(api: { url: string; token: string }, folder: string,
     { what: `a list of ${LONG} items`, steps: LONG, costs: medians, definition: list(), input: { items } },
     { what: `code of ${LONG} steps`, steps: LONG, costs: medians, workflow_id: await codeIn(client, path, body.data.id) },
   ]) {
+    if (only.length > 0 && !only.some((word) => what.includes(word))) continue;
     const ratios: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const where = "workflow_id" in start ? "/api/runs" : "/api/workflow/execute";
