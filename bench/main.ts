@@ -66,7 +66,8 @@ try {
   if (wanted("machinery")) await machinery(folder, stack.databaseUrl);
   if (wanted("compile")) await compiling(folder);
   if (parts.includes("agent")) await agentTurn();
-  if (parts.includes("plans")) await plans({ url: stack.url, token: stack.token ?? "" }, folder, rounds);
+  const largePlans = parts.indexOf("plans");
+  if (largePlans >= 0) await plans({ url: stack.url, token: stack.token ?? "" }, folder, rounds, parts.slice(largePlans + 1));
 } finally {
   rawProcess.disconnect();
   await database.close();
