@@ -115,7 +115,8 @@ describe("a run of code whose history becomes long", { timeout: 180_000 }, () =>
       if (status === 202) sum += n;
     }
     await expect.poll(() => executionsOf(run), { timeout: 20_000 }).toBeGreaterThan(1);
-    expect((await ask("POST", `/api/runs/${run.id}/approvals/go`, { answer: "approve" })).status).toBe(200);
+    const approve = async () => (await ask("POST", `/api/runs/${run.id}/approvals/go`, { answer: "approve" })).status;
+    await expect.poll(approve, { timeout: 600_000, interval: 1_000 }).toBe(200); // 503 while it reads what it was sent
     await expect.poll(() => send({ n: 0, last: true }), { timeout: 600_000, interval: 1_000 }).toBe(202);
 
     expect((await run.finished(600_000)).output).toBe(sum);
