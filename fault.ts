@@ -8,6 +8,10 @@ export type FaultPoint =
   | "activity:done"
   /** Its outcome is in the journal, and Temporal does not know. Detail: the step's number. */
   | "activity:recorded"
+  /** A file of the run's tree is written beside its place, and is not in it. Detail: its name. */
+  | "file:written"
+  /** The same of an artifact. Detail: its name. */
+  | "artifact:written"
   /** Temporal runs what a request asked for, and no row says so. No detail. */
   | "api:started";
 

@@ -5,6 +5,7 @@ import { dirname, extname, join } from "node:path";
 import type { ArtifactRow, ArtifactType, FileType } from "../contract/artifact.js";
 import type { Json } from "../contract/json.js";
 import { placeOf, runFolderPath, stepFolderName, temporaryBeside } from "../db/run-folder.js";
+import { faultPoint } from "../fault.js";
 import { kindOf } from "./artifact-kind.js";
 import { StepFailure } from "./failure.js";
 import { storageFailure } from "./storage-failure.js";
@@ -52,6 +53,7 @@ export async function storeArtifact(
   const temporary = temporaryBeside(first);
   try {
     const { sha256, size_bytes } = await writeWhole(temporary, source);
+    faultPoint("artifact:written", name);
     for (let version = 1; version <= VERSIONS; version++) {
       const file = versionedName(name, version);
       const place = join(dirname(first), file);

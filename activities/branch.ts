@@ -1,5 +1,6 @@
 import { StepFailure } from "./failure.js";
 import type { Git } from "./git-client.js";
+import { type LockPatience, withIndex } from "./git-lock.js";
 import { checkBranchName, currentBranch, findCommit, headCommit, resolveCommit } from "./git-refs.js";
 
 export interface EnsureBranchInput {
@@ -11,9 +12,13 @@ export interface EnsureBranchInput {
 /**
  * Have a branch checked out: the one of that name, else the remote's, else a new one. Uncommitted changes come along.
  *
- * @throws {StepFailure} `invalid_ref`; `branch_checked_out`, naming the place; `git_failed` when a change would be lost.
+ * @throws {StepFailure} `invalid_ref`; `branch_checked_out`, naming the place; `git_failed` when a change would be lost; `git_locked`.
  */
-export async function ensureBranch(git: Git, { name, from }: EnsureBranchInput): Promise<{ branch: string; created: boolean }> {
+export async function ensureBranch(
+  git: Git,
+  { name, from }: EnsureBranchInput,
+  patience?: LockPatience,
+): Promise<{ branch: string; created: boolean }> {
   await checkBranchName(git, name);
   if ((await currentBranch(git)) === name) return { branch: name, created: false };
 
@@ -23,7 +28,7 @@ export async function ensureBranch(git: Git, { name, from }: EnsureBranchInput):
       const what = `The branch ${name} is checked out in ${place}.`;
       throw new StepFailure("branch_checked_out", `${what} Switch that one to another branch, or use another name.`);
     }
-    await git.run(["switch", "--quiet", "--no-guess", name]);
+    await withIndex(git, patience, () => git.run(["switch", "--quiet", "--no-guess", name]));
     return { branch: name, created: false };
   }
   if (from === undefined && !(await headCommit(git))) {
@@ -32,7 +37,7 @@ export async function ensureBranch(git: Git, { name, from }: EnsureBranchInput):
   }
   const remote = from === undefined ? await findCommit(git, `refs/remotes/origin/${name}`) : null;
   const start = remote ?? (await resolveCommit(git, from ?? "HEAD"));
-  await git.run(["switch", "--quiet", "--no-track", "--create", name, start]);
+  await withIndex(git, patience, () => git.run(["switch", "--quiet", "--no-track", "--create", name, start]));
   return { branch: name, created: true };
 }
 

@@ -108,6 +108,10 @@ describe("an index lock", () => {
     writeFileSync(lock(), "");
     expect(await commit(client, { message: "Add" }, mark, { abandonedMs: 200 })).toMatchObject({ created: true });
     expect(existsSync(lock())).toBe(false);
+
+    writeFileSync(lock(), "");
+    expect(await ensureBranch(client, { name: "feature" }, { abandonedMs: 200 })).toMatchObject({ created: true });
+    expect(existsSync(lock())).toBe(false);
   });
 
   test("that somebody holds is waited for, then named", async () => {

@@ -1,6 +1,6 @@
 import { StepFailure } from "./failure.js";
 import type { Git } from "./git-client.js";
-import { freeIndex, type LockPatience } from "./git-lock.js";
+import { type LockPatience, withIndex } from "./git-lock.js";
 import { headCommit } from "./git-refs.js";
 import { NOT_THE_TREE } from "./snapshot.js";
 
@@ -8,7 +8,6 @@ import { NOT_THE_TREE } from "./snapshot.js";
 const TRAILER = "Longhaul-Step";
 /** How far back a step looks for its commit: no run makes more between two tries of a step. */
 const LOOK_BACK = 500;
-const LOCK_TRIES = 3;
 
 /** Unicode has given them to nobody; git takes a text that holds one for another encoding, and changes it. */
 const NOT_CHARACTERS = /[\p{Noncharacter_Code_Point}\p{Surrogate}]/u;
@@ -107,18 +106,4 @@ function withTrailer(message: string, step: string): string {
   const last = paragraphs.at(-1) ?? "";
   const isTrailers = paragraphs.length > 1 && last.split("\n").every((line) => /^[A-Za-z0-9-]+: \S/.test(line));
   return `${text}${isTrailers ? "\n" : "\n\n"}${TRAILER}: ${step}\n`;
-}
-
-/** Another git in the same tree may be at work between two commands of ours: then once more. */
-async function withIndex<T>(git: Git, patience: LockPatience | undefined, work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    await freeIndex(git, patience);
-    try {
-      return await work();
-    } catch (error) {
-      const locked =
-        error instanceof StepFailure && error.type === "git_failed" && /index\.lock.*File exists/s.test(error.message);
-      if (!locked || tries >= LOCK_TRIES) throw error;
-    }
-  }
 }

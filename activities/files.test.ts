@@ -13,10 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeFile } from "../test/support/git-project.js";
 import { copyInside, deleteInside, existsInside, listInside, READ_BYTES, readFileInside, writeFileInside } from "./files.js";
+import { thisProcess } from "./process-owner.js";
+import { unfinishedBeside } from "./unfinished-file.js";
 
 let folder: string;
 let root: string;
@@ -97,6 +99,16 @@ describe("files", () => {
     await expect(writeFileInside(root, { path: "src", content: "x" })).rejects.toMatchObject({ type: "invalid_path" });
     await expect(writeFileInside(root, { path: "src/a.txt/b", content: "x" })).rejects.toBeInstanceOf(Error);
     expect(readdirSync(root).filter((name) => name.includes("longhaul"))).toEqual([]);
+  });
+
+  test("that a dead process has left half-written go with the next write beside them, and those of a living one stay", async () => {
+    const { pid, started } = thisProcess();
+    const living = unfinishedBeside(join(root, "src/b.txt"));
+    const dead = living.replace(`-${pid}-${started}-`, `-${pid}-0-`);
+    for (const file of [living, dead]) writeFileSync(file, "half");
+
+    await writeFileInside(root, { path: "src/b.txt", content: "b" });
+    expect(readdirSync(join(root, "src"))).toEqual([basename(living), "a.txt", "b.txt"]);
   });
 
   test("are read up to a limit that the error names", async () => {

@@ -1,13 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, copyFile, cp, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { Call } from "../contract/activity.js";
+import { faultPoint } from "../fault.js";
 import { StepFailure } from "./failure.js";
 import { existingInside, isGitFolder, placeInside } from "./inside.js";
 import { look } from "./look.js";
 import { storageFailure } from "./storage-failure.js";
 import { performOnTree, type TreeDeps } from "./tree-step.js";
+import { removeUnfinished, unfinishedBeside } from "./unfinished-file.js";
 
 export type FileEncoding = "utf8" | "base64";
 
@@ -183,12 +184,14 @@ function decode(content: string, encoding: FileEncoding): Buffer {
   return Buffer.from(content, "base64");
 }
 
-/** What a crash leaves of it no commit takes: `workspace.ts` has git pass it by. */
+/** What a crash leaves of it no commit takes: `workspace.ts` has git pass it by. The next write to the folder removes it. */
 async function replaceFile(file: string, path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = join(dirname(file), `.longhaul-${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = unfinishedBeside(file);
   try {
     await write(temporary);
+    faultPoint("file:written", basename(file));
     await rename(temporary, file);
+    await removeUnfinished(dirname(file));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     fail(error, path);

@@ -34,6 +34,22 @@ export async function freeIndex(git: Git, { heldMs = 15_000, abandonedMs = 1_000
   }
 }
 
+const LOCK_TRIES = 3;
+
+/** Do something that git locks the index for. Another git in the same tree may be at work between two commands of ours: then once more. */
+export async function withIndex<T>(git: Git, patience: LockPatience | undefined, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    await freeIndex(git, patience);
+    try {
+      return await work();
+    } catch (error) {
+      const locked =
+        error instanceof StepFailure && error.type === "git_failed" && /index\.lock.*File exists/s.test(error.message);
+      if (!locked || tries >= LOCK_TRIES) throw error;
+    }
+  }
+}
+
 async function identity(file: string): Promise<string | null> {
   try {
     const { ino, mtimeMs } = await stat(file);

@@ -189,6 +189,17 @@ describe("shell", { timeout: 60_000 }, () => {
     await expect(run("true")).rejects.toMatchObject({ type: "workspace_missing" });
     expect((await run("echo again", {}, { attempt: 2 })).value.stdout).toBe("again\n");
   });
+
+  test.each([
+    ["succeeds", "echo said; rm -r $PWD", ""],
+    ["fails", "echo said; rm -r $PWD; echo no such file >&2; exit 2", " The command exited with code 2: no such file"],
+  ])("fails as the tree is removed under it, be it that it %s, and keeps what it said", async (_, command, why) => {
+    await expect(run(command)).rejects.toMatchObject({
+      type: "workspace_missing",
+      message: `The run's folder ${tree} was removed while the step was at work in it, and what it did there with it.${why}`,
+      details: [{ output: { stdout: "said\n" } }],
+    });
+  });
 });
 
 let activity = 0;

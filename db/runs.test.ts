@@ -31,3 +31,11 @@ test("a run without agents is read with its steps, too", async () => {
 
   expect((await getRun(db, "run_b")).steps).toMatchObject([{ step_id: "lint", session: null, sessions: [] }]);
 });
+
+test.each(["12\n", "true", "null", '{"a":1}', '"quoted"'])("a text that looks like JSON is read as a text: %j", async (text) => {
+  const run = `run_${Buffer.from(text).toString("hex")}`;
+  const facts = [told.created(run), told.status("running"), told.finished("completed", text)];
+  await applyFacts(db, run, "e1", told.narration(run, "e1", facts));
+
+  expect((await getRun(db, run)).output).toBe(text);
+});

@@ -8,7 +8,6 @@ import {
   customType,
   index,
   integer,
-  jsonb,
   pgSchema,
   primaryKey,
   text,
@@ -31,6 +30,11 @@ export const app = pgSchema("app");
 export const mirror = pgSchema("mirror");
 
 const moment = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: "date" });
+/** Drizzle's own takes a text that looks like JSON for what it looks like: "12" for 12. */
+const jsonb = customType<{ data: unknown; driverData: string }>({
+  dataType: () => "jsonb",
+  toDriver: (value) => JSON.stringify(value),
+});
 const tsvector = customType<{ data: string }>({ dataType: () => "tsvector" });
 
 /** The words of a column's first 20,000 characters, in no language: marks and signs part them, so that `issue_to_pr` is three. */

@@ -8,6 +8,7 @@ import type { InstructionFile } from "../../contract/instruction-file.js";
 import type { PermitAsking, PermitDecision } from "../../contract/permit.js";
 import type { Check, CheckResult } from "../../contract/verify.js";
 import { type PerformDeps, perform } from "../perform.js";
+import { inTree } from "../tree-step.js";
 import type { AgentUsage, PermissionDenial } from "./answer.js";
 import type { AgentBudgets, BudgetDeps } from "./budget.js";
 import { converse } from "./converse.js";
@@ -107,8 +108,9 @@ export function createAgentActivity(deps: AgentDeps): (call: Call<AgentInput>) =
     let task: AgentTask | undefined;
     const tree = async () => (task?.permission === "plan" ? undefined : deps.snapshotTree?.(call));
     return perform(deps, "the agent", call, { tree, needsSettings: true, isValue: (value) => !isHalted(value) }, async (work) => {
-      task = await withInstructions(call, work);
-      return converse(deps, { ...call, input: task }, work);
+      const input = await withInstructions(call, work);
+      task = input;
+      return inTree(call, { writes: input.permission !== "plan" }, () => converse(deps, { ...call, input }, work));
     });
   };
 }

@@ -7,7 +7,7 @@ import { withScriptedModel } from "./scripted-model.js";
 
 const SEED = 3;
 
-test("agents whose worker is killed in mid-turn, to write, to plan, or with checks, do their work once, in one session that is counted once", {
+test("agents whose worker is killed in mid-turn, to write, to plan, or with checks, do their work once, in one session that is counted once (F2)", {
   timeout: 300_000,
 }, async () => {
   await withScriptedModel(async (model) => {

@@ -20,7 +20,7 @@ afterAll(() => harness?.stop());
 
 const promised: Promised[] = [];
 
-test("a client whose stream breaks with the API goes on after its last event, and misses and repeats none", async () => {
+test("a client whose stream breaks with the API goes on after its last event, and misses and repeats none (F13)", async () => {
   const run = await harness.count("count-shell", 14);
   await vi.waitFor(() => expect(run.stream.seen.length).toBeGreaterThan(5), { timeout: 20_000, interval: 20 });
   const before = run.stream.connections();
@@ -31,7 +31,7 @@ test("a client whose stream breaks with the API goes on after its last event, an
   await expectSound(run);
 });
 
-test("an API that dies between Temporal's start and the row: the same key gives the same run, once", async () => {
+test("an API that dies between Temporal's start and the row: the same key gives the same run, once (F14)", async () => {
   harness.order("api:started");
   const run = await harness.count("count-shell", 2);
   await harness.followed(1_000);
@@ -41,7 +41,7 @@ test("an API that dies between Temporal's start and the row: the same key gives 
   expect(counterLines(run.counter ?? "")).toEqual(["1", "2"]);
 });
 
-test("a run whose start was never answered appears by itself when the API died too early to write it down", async () => {
+test("a run whose start was never answered appears by itself when the API died too early to write it down (F14)", async () => {
   const known = (await harness.client.all("/api/runs")).length;
   harness.order("api:started");
   const body = { workflow: "one-command", project_id: harness.project.id, input: { command: "echo unanswered" } };
@@ -57,7 +57,7 @@ test("a run whose start was never answered appears by itself when the API died t
   expect((await harness.client.all(`/api/runs/${run.id}/steps`)).map(({ output }) => output.stdout)).toEqual(["unanswered\n"]);
 });
 
-test("a hundred starts at once with one key are one run, and another body with that key is refused", async () => {
+test("a hundred starts at once with one key are one run, and another body with that key is refused (F33)", async () => {
   const body = { workflow: "one-command", project_id: harness.project.id, input: { command: "echo one" } };
   const headers = { "idempotency-key": "one-of-a-hundred" };
   const answers = await Promise.all(
@@ -74,7 +74,7 @@ test("a hundred starts at once with one key are one run, and another body with t
   expect((await harness.client.ask("POST", "/api/runs", { body: other, headers })).status).toBe(422);
 });
 
-test("an API that dies during a slow upload leaves no half artifact, and the same file can be brought again", async () => {
+test("an API that dies during a slow upload leaves no half artifact, and the same file can be brought again (F15)", async () => {
   const run = await harness.count("count-shell", 2);
   await harness.client.finished(run.id);
   const bytes = randomBytes(400_000);
@@ -97,7 +97,7 @@ test("an API that dies during a slow upload leaves no half artifact, and the sam
   promised.push({ run_id: run.id, kind: "artifact", id: body.data.id, wanted: sha256 });
 });
 
-test("comments that were answered are there after API and worker have died", async () => {
+test("comments that were answered are there after API and worker have died (F2, F13)", async () => {
   const run = await harness.count("count-shell", 10);
   for (const text of ["first", "second", "third"]) {
     const { body } = await harness.client.insist("POST", `/api/runs/${run.id}/comments`, { body: { text } });
@@ -110,7 +110,7 @@ test("comments that were answered are there after API and worker have died", asy
   await expectSound(run);
 });
 
-test("what Longhaul did not sign starts nothing and signals nothing", async () => {
+test("what Longhaul did not sign starts nothing and signals nothing (F42)", async () => {
   const connection = await Connection.connect({ address: harness.stack.temporalAddress });
   try {
     const forger = new Client({ connection });

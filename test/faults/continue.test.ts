@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness?.stop());
 
-test("runs whose worker is killed before and after they go on in a further execution have no seam", {
+test("runs whose worker is killed before and after they go on in a further execution have no seam (F2)", {
   timeout: 240_000,
 }, async () => {
   const items = Array.from({ length: ITEMS }, (_, i) => i + 1);

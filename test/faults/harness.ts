@@ -35,7 +35,10 @@ export interface WatchedRun {
 }
 
 /** A point of `fault.ts` where worker or API is to die, once. */
-export type Order = `activity:${"begun" | "done" | "recorded"} ${number}` | "api:started";
+export type Order =
+  | `activity:${"begun" | "done" | "recorded"} ${number}`
+  | `${"file" | "artifact"}:written ${string}`
+  | "api:started";
 
 /** Longhaul as `npm start` runs it, from the built files, with all that a test needs to make it fall. */
 export class Harness {

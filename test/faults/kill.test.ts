@@ -5,7 +5,7 @@ import { killRound } from "./kill-round.js";
 
 const SEED = 7;
 
-test("runs that are killed three times at seeded moments lose nothing, and repeat nothing they do not tell of", {
+test("runs that are killed three times at seeded moments lose nothing, and repeat nothing they do not tell of (F2, F6, F9, F13)", {
   timeout: 240_000,
 }, async () => {
   const harness = await Harness.start({ folder: testFolder() });

@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness?.stop());
 
-test("a panel whose worker dies keeps the answers it has, goes on with the others, and stops who is not needed", async () => {
+test("a panel whose worker dies keeps the answers it has, goes on with the others, and stops who is not needed (F2)", async () => {
   const run = await harness.begin("panel", {}, { counter: null, steps: 4 });
   await vi.waitFor(
     async () => {

@@ -66,47 +66,51 @@ beforeAll(async () => {
 afterAll(() => harness?.stop());
 
 test.each([
-  ["the worker is killed", () => harness.kill9("worker")],
-  ["Temporal is killed and comes back", () => harness.servers?.temporal.outage(1_000)],
-  ["all is killed, as by a loss of power, until a deadline is over", lossOfPower],
-])("when %s, runs that wait go on waiting, and go on once when it comes", { timeout: 180_000 }, async (_, befalls) => {
-  const [asks, listens, delegates] = [await begin("asks"), await begin("listens"), await begin("delegates")];
-  await until(() => counterLines(listens.file).length === 1);
-  await tell(listens.id, "events/deployed", { url: "https://stage.example" });
-  const child: string = await until(async () => (await stepsOf(delegates))[0]?.input.run_id);
-  for (const id of [asks.id, child]) await until(async () => (await statusOf(id)) === "waiting");
-  const rests = await begin("rests");
-  await until(async () => (await statusOf(rests.id)) === "waiting");
-  const decides = await begin("decides");
-  const deadline: string = await until(async () => (await runOf(decides.id))?.waiting_for?.until);
+  ["the worker is killed", "F2", () => harness.kill9("worker")],
+  ["Temporal is killed and comes back", "F6", () => harness.servers?.temporal.outage(1_000)],
+  ["all is killed, as by a loss of power, until a deadline is over", "F2, F6, F9, F13", lossOfPower],
+])(
+  "when %s, runs that wait go on waiting, and go on once when it comes (%s)",
+  { timeout: 180_000 },
+  async (_, _faults, befalls) => {
+    const [asks, listens, delegates] = [await begin("asks"), await begin("listens"), await begin("delegates")];
+    await until(() => counterLines(listens.file).length === 1);
+    await tell(listens.id, "events/deployed", { url: "https://stage.example" });
+    const child: string = await until(async () => (await stepsOf(delegates))[0]?.input.run_id);
+    for (const id of [asks.id, child]) await until(async () => (await statusOf(id)) === "waiting");
+    const rests = await begin("rests");
+    await until(async () => (await statusOf(rests.id)) === "waiting");
+    const decides = await begin("decides");
+    const deadline: string = await until(async () => (await runOf(decides.id))?.waiting_for?.until);
 
-  await befalls(Date.parse(deadline));
-  writeFileSync(`${listens.file}.go`, "");
-  for (const id of [asks.id, child]) await tell(id, "approvals/ask", { answer: "approve" });
-  for (const { id } of [asks, listens, delegates, rests, decides]) await harness.client.finished(id);
+    await befalls(Date.parse(deadline));
+    writeFileSync(`${listens.file}.go`, "");
+    for (const id of [asks.id, child]) await tell(id, "approvals/ask", { answer: "approve" });
+    for (const { id } of [asks, listens, delegates, rests, decides]) await harness.client.finished(id);
 
-  expect(await outcomesOf(asks)).toEqual(["before completed", "ask completed", "after completed"]);
-  expect(counterLines(asks.file)).toEqual(["before", "local"]);
-  expect(["requested", "answered"].map((what) => timesTold(asks, `workflow.approval.${what}`))).toEqual([1, 1]);
-  expect(await outcomesOf(listens)).toEqual(["hold completed", "first completed", "second failed", "after completed"]);
-  expect(counterLines(listens.file).filter((line) => line !== "held")).toEqual(["https://stage.example"]);
-  expect(await outcomesOf(delegates)).toEqual(["child completed", "after completed"]);
-  expect(counterLines(delegates.file)).toEqual(["before", "local", "completed"]);
-  expect(counterLines(rests.file)).toEqual(["after"]);
-  const [nap] = await stepsOf(rests);
-  expect(Date.parse(nap.completed_at) - Date.parse(nap.started_at)).toBeGreaterThanOrEqual(REST_MS);
-  expect(counterLines(decides.file)).toEqual(["true"]);
-  const [ask] = await stepsOf(decides);
-  expect(ask).toMatchObject({ status: "completed", output: { approved: true, by: null } });
-  expect(Date.parse(ask.output.at)).toBeGreaterThanOrEqual(Date.parse(deadline));
-  const reminders = decides.stream.seen.flatMap(({ type, data }) =>
-    type === "workflow.approval.reminded" ? [data.reminder] : [],
-  );
-  expect(reminders).toEqual(reminders.map((_, i) => i + 1));
-  for (const { id } of [asks, listens, delegates, rests, decides]) expect(await statusOf(id)).toBe("completed");
-});
+    expect(await outcomesOf(asks)).toEqual(["before completed", "ask completed", "after completed"]);
+    expect(counterLines(asks.file)).toEqual(["before", "local"]);
+    expect(["requested", "answered"].map((what) => timesTold(asks, `workflow.approval.${what}`))).toEqual([1, 1]);
+    expect(await outcomesOf(listens)).toEqual(["hold completed", "first completed", "second failed", "after completed"]);
+    expect(counterLines(listens.file).filter((line) => line !== "held")).toEqual(["https://stage.example"]);
+    expect(await outcomesOf(delegates)).toEqual(["child completed", "after completed"]);
+    expect(counterLines(delegates.file)).toEqual(["before", "local", "completed"]);
+    expect(counterLines(rests.file)).toEqual(["after"]);
+    const [nap] = await stepsOf(rests);
+    expect(Date.parse(nap.completed_at) - Date.parse(nap.started_at)).toBeGreaterThanOrEqual(REST_MS);
+    expect(counterLines(decides.file)).toEqual(["true"]);
+    const [ask] = await stepsOf(decides);
+    expect(ask).toMatchObject({ status: "completed", output: { approved: true, by: null } });
+    expect(Date.parse(ask.output.at)).toBeGreaterThanOrEqual(Date.parse(deadline));
+    const reminders = decides.stream.seen.flatMap(({ type, data }) =>
+      type === "workflow.approval.reminded" ? [data.reminder] : [],
+    );
+    expect(reminders).toEqual(reminders.map((_, i) => i + 1));
+    for (const { id } of [asks, listens, delegates, rests, decides]) expect(await statusOf(id)).toBe("completed");
+  },
+);
 
-test("a step that says `retry: false` and may have acted is not done again: the run fails and says so", async () => {
+test("a step that says `retry: false` and may have acted is not done again: the run fails and says so (F2)", async () => {
   const run = await begin("careful");
   await until(() => counterLines(run.file).length > 0);
   await harness.kill9("worker");

@@ -17,10 +17,10 @@ const MIB = 1024 * 1024;
 const GRACE_MS = 5_000;
 
 test.each([
-  ["as a step begins", "activity:begun", 1, 1],
-  ["between the effect and its record", "activity:done", 2, 1],
-  ["between the record and its report", "activity:recorded", 1, 0],
-] as const)("a worker that dies %s loses nothing and says what may be done twice", async (_, point, lines, lost) => {
+  ["as a step begins", "F1", "activity:begun", 1, 1],
+  ["between the effect and its record", "F3", "activity:done", 2, 1],
+  ["between the record and its report", "F4", "activity:recorded", 1, 0],
+] as const)("a worker that dies %s loses nothing and says what may be done twice (%s)", async (_, _fault, point, lines, lost) => {
   harness.order(`${point} 2`);
   const run = await harness.count("count-shell", 3);
   await harness.followed();
@@ -33,7 +33,7 @@ test.each([
 });
 
 test.each(["one-command", "one-activity"] as const)(
-  "a worker that dies before the effect (%s): what it has started is ended with it, and acts once",
+  "a worker that dies before the effect (%s): what it has started is ended with it, and acts once (F2)",
   async (workflow) => {
     const file = join(harness.folder, "counters", workflow);
     const run = await harness.command(`echo begin >> ${file}; sleep 0.5; echo acted >> ${file}; sleep 1`, workflow);
@@ -45,7 +45,7 @@ test.each(["one-command", "one-activity"] as const)(
   },
 );
 
-test("a worker that dies while a command runs: the command is ended before it runs again", async () => {
+test("a worker that dies while a command runs: the command is ended before it runs again (F2)", async () => {
   const file = join(harness.folder, "counters", "hanging");
   const run = await harness.command(`echo begin >> ${file}; [ "$LONGHAUL_ATTEMPT" = 1 ] && sleep 600; echo end >> ${file}`);
   await vi.waitFor(() => expect(counterLines(file)).toEqual(["begin"]), { timeout: 20_000, interval: 20 });
@@ -59,7 +59,7 @@ test("a worker that dies while a command runs: the command is ended before it ru
   expect(body.data.attempts.map(({ status }: { status: string }) => status)).toEqual(["lost", "completed"]);
 });
 
-test("a gigabyte of output without a line's end stays out of the worker's memory, with head and tail kept", async () => {
+test("a gigabyte of output without a line's end stays out of the worker's memory, with head and tail kept (F26)", async () => {
   const run = await harness.command(`printf HEAD; head -c 1G /dev/zero | tr '\\0' x; printf TAIL`);
   const worker = harness.stack.pids().worker ?? 0;
   let most = 0;
@@ -81,7 +81,7 @@ test("a gigabyte of output without a line's end stays out of the worker's memory
   console.log(`Worker at most ${Math.round(most / MIB)} MiB.`);
 }, 180_000);
 
-test("a cancelled command that ignores SIGTERM and has left a daemon is gone within the grace period and 5 s", async () => {
+test("a cancelled command that ignores SIGTERM and has left a daemon is gone within the grace period and 5 s (F23, F24)", async () => {
   const ready = join(harness.folder, "counters", "stubborn");
   const daemon = `setsid nohup bash -c 'trap "" TERM; while :; do sleep 1; done' > /dev/null 2>&1 < /dev/null &`;
   const run = await harness.command(`${daemon} trap '' TERM; echo ready > ${ready}; while :; do sleep 1; done`);
