@@ -1,4 +1,4 @@
-// Compiles the product to dist/ and bundles the workflow host and the programs. All is skipped when nothing changed.
+// Compiles the product to dist/, bundles the workflow host and the programs, and builds the page. What nothing changed in is skipped.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,31 +23,46 @@ const FOLDERS = [
   "test",
   "cli",
 ];
-const files = [
-  ...readdirSync(".").filter((name) => /\.(ts|mjs|json)$/.test(name)),
-  ...FOLDERS.filter((folder) => existsSync(folder)).flatMap((folder) =>
-    readdirSync(folder, { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".ts"))
-      .map((name) => join(folder, name)),
-  ),
-].sort();
-// What V8 made of the programs is of use to the same version of Node.
-const hash = createHash("sha256").update(process.version);
-for (const file of files) hash.update(`${file}\0`).update(readFileSync(file));
-const sources = hash.digest("hex");
+/** Files of the kinds given below these folders, and at the top. */
+const filesOf = (folders, kinds) =>
+  [
+    ...readdirSync(".").filter((name) => /\.(ts|mjs|json)$/.test(name)),
+    ...folders
+      .filter((folder) => existsSync(folder))
+      .flatMap((folder) =>
+        readdirSync(folder, { recursive: true, encoding: "utf8" })
+          .filter((name) => kinds.test(name))
+          .map((name) => join(folder, name)),
+      ),
+  ].sort();
 
-const stampFile = "dist/.built";
-if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === sources && !process.argv.includes("--force")) process.exit(0);
+/** Do it unless these files are as they were when it was done last. What V8 made of the programs is of use to the same version of Node. */
+async function unlessDone(stampFile, files, work) {
+  const hash = createHash("sha256").update(process.version);
+  for (const file of files) hash.update(`${file}\0`).update(readFileSync(file));
+  const sources = hash.digest("hex");
+  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === sources && !process.argv.includes("--force")) return;
+  mkdirSync("dist", { recursive: true });
+  await work();
+  writeFileSync(stampFile, sources);
+}
 
-mkdirSync("dist", { recursive: true });
-const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
-if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+function node(...args) {
+  const { status } = spawnSync(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
-chmodSync("dist/cli/main.js", 0o755);
+await unlessDone("dist/.built", filesOf(FOLDERS, /\.ts$/), async () => {
+  node("node_modules/typescript/bin/tsc", "-p", "tsconfig.json");
+  chmodSync("dist/cli/main.js", 0o755);
 
-const { bundleHost } = await import(pathToFileURL(join(root, "dist/worker/bundle-host.js")).href);
-await bundleHost(join(root, "dist/workflows/index.js"), join(root, "dist/workflow-host.cjs"));
-const { bundlePrograms } = await import(pathToFileURL(join(root, "dist/local/bundle-programs.js")).href);
-await bundlePrograms();
+  const { bundleHost } = await import(pathToFileURL(join(root, "dist/worker/bundle-host.js")).href);
+  await bundleHost(join(root, "dist/workflows/index.js"), join(root, "dist/workflow-host.cjs"));
+  const { bundlePrograms } = await import(pathToFileURL(join(root, "dist/local/bundle-programs.js")).href);
+  await bundlePrograms();
+});
 
-writeFileSync(stampFile, sources);
+await unlessDone("dist/.web-built", filesOf(["web", "contract", "sdk"], /\.(tsx?|css|html|svg)$/), () => {
+  node("node_modules/typescript/bin/tsc", "-p", "web");
+  node("node_modules/vite/bin/vite.js", "build", "web", "--logLevel", "warn");
+});

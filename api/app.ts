@@ -34,6 +34,7 @@ import { workflowGraphRoutes } from "./routes/workflow-graph.js";
 import { workflowStatsRoutes } from "./routes/workflow-stats.js";
 import { workflowTextRoutes } from "./routes/workflow-texts.js";
 import { workflowRoutes } from "./routes/workflows.js";
+import { webPage } from "./web-page.js";
 
 /** Routes under one or several paths that mean the same. */
 export interface Group {
@@ -100,6 +101,7 @@ export function createApp(context: ApiContext): Express {
   app.use(checkOrigin());
   app.use(plainMethod);
   for (const { at, open, routes } of groups) if (open) mount(at, routes);
+  app.use(webPage());
 
   app.use(requireUser(context));
   app.use(readJsonBody());
@@ -126,7 +128,6 @@ const security = helmet({
     directives: {
       "default-src": ["'self'"],
       "img-src": ["'self'", "data:", "blob:"],
-      "style-src": ["'self'", "'unsafe-inline'"],
       "object-src": ["'none'"],
       "base-uri": ["'none'"],
       "form-action": ["'self'"],

@@ -138,10 +138,10 @@ describe("a token", () => {
 describe("a browser", () => {
   test("logs in with a code, once", async () => {
     const { path }: { path: string } = (await api.ask("POST", "/api/login-codes")).body.data;
-    const login = await fetch(`${api.url}${path}`);
+    const login = await fetch(`${api.url}${path}&to=/runs/run_1`, { redirect: "manual" });
     const cookie = login.headers.get("set-cookie") ?? "";
 
-    expect(login.status).toBe(200);
+    expect([login.status, login.headers.get("location")]).toEqual([303, "/runs/run_1"]);
     expect(cookie).toMatch(/^longhaul_session=.+HttpOnly; SameSite=Strict$/);
     expect(login.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
     const session = { Cookie: cookie.split(";")[0] ?? "" };
@@ -149,6 +149,16 @@ describe("a browser", () => {
     expect((await fetch(`${api.url}/api/runs`, { headers: { Cookie: `${session.Cookie}x` } })).status).toBe(401);
     expect((await fetch(`${api.url}${path}`)).status).toBe(401);
   });
+
+  test.each(["//evil.example", "https://evil.example", "/\\evil.example", "/runs?x=//evil.example"])(
+    "is sent nowhere but to the page by a login: not to %s",
+    async (to) => {
+      const { path }: { path: string } = (await api.ask("POST", "/api/login-codes")).body.data;
+      const login = await fetch(`${api.url}${path}&to=${encodeURIComponent(to)}`, { redirect: "manual" });
+
+      expect([login.status, login.headers.get("set-cookie")]).toEqual([400, null]);
+    },
+  );
 
   test("on another origin gets nothing changed and nothing to read", async () => {
     const foreign = { Origin: "http://evil.example" };

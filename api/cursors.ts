@@ -2,6 +2,9 @@ import type { Request } from "express";
 import { InvalidError } from "../contract/errors.js";
 import type { EventCursor } from "../db/events.js";
 
+/** Instead of a cursor: from what comes next on. */
+export const LATEST = "latest";
+
 const MOST_XID = 2n ** 64n;
 
 /**

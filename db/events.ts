@@ -130,6 +130,12 @@ export async function listEvents(db: Database, query: PageQuery & { after?: Even
   return toPage(query, { rows, total: all?.total ?? 0, placeOf: (row) => [row.id], toItem: toEvent });
 }
 
+/** The place behind all events that are settled. */
+export async function getEnd(db: Database): Promise<EventCursor> {
+  const { rows } = await db.orm.execute<{ xid: string }>(sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`);
+  return { xid: rows[0]?.xid ?? START.xid, id: 0 };
+}
+
 /** Whether there are events that are not settled yet, and so will be told a little later. */
 export async function hasUnsettledEvents(db: Database): Promise<boolean> {
   const found = await db.orm

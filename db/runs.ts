@@ -20,6 +20,7 @@ export interface RunFilter extends PageQuery {
   workflow_id?: string | undefined;
   status?: RunStatus[] | undefined;
   branch?: string | undefined;
+  ids?: string[] | undefined;
   /** Runs that this one has started. */
   parent_run_id?: string | undefined;
   /** Part of the run's or its workflow's name, in any case, or the run's id. */
@@ -82,6 +83,7 @@ type RunWish = Omit<RunFilter, keyof PageQuery>;
 function wantedBy(filter: RunWish): (SQL | undefined)[] {
   const like = filter.q === undefined ? undefined : `%${escapeLike(filter.q)}%`;
   return [
+    filter.ids === undefined ? undefined : inArray(runs.id, filter.ids),
     filter.project_id === undefined ? undefined : eq(runs.projectId, filter.project_id),
     filter.workflow_id === undefined ? undefined : eq(runs.workflowId, filter.workflow_id),
     filter.status === undefined ? undefined : inArray(runs.status, filter.status),

@@ -131,6 +131,13 @@ describe("a run's stream", () => {
     expect(list.body).toMatchObject({ data: [{ seq: 1, type: "workflow.execution.status_changed" }], page: { total: 1 } });
   });
 
+  test("of all runs has nothing of what was before, when that is asked for", async () => {
+    await (await teller(await api.startRun()))(finished("completed"));
+
+    expect(await follow("/api/events?after=latest&follow=false").ended).toEqual([]);
+    expect((await follow("/api/events?follow=false").ended).length).toBeGreaterThan(2);
+  });
+
   test("tells output live, without a place", async () => {
     const id = await api.startRun();
     const frames = follow(`/api/runs/${id}/events`);

@@ -5,6 +5,7 @@ import { RunEvent } from "../../contract/event.js";
 import type { Database } from "../../db/database.js";
 import {
   allEventsAfter,
+  getEnd,
   getStreamEnd,
   hasUnsettledEvents,
   listEvents,
@@ -15,7 +16,7 @@ import {
   type StreamPlace,
 } from "../../db/events.js";
 import type { ApiContext } from "../context.js";
-import { askedPlace, placeCursor, placeText, seqCursor } from "../cursors.js";
+import { askedPlace, LATEST, placeCursor, placeText, seqCursor } from "../cursors.js";
 import { ALL_RUNS } from "../event-feed.js";
 import { ById, Flag, onePlace, pageFields } from "../fields.js";
 import { gather } from "../gather.js";
@@ -71,7 +72,7 @@ export function eventRoutes(context: ApiContext): Route[] {
       media: { answer: "text/event-stream" },
       handle: async ({ query }, req, res) => {
         const asked = askedPlace(req, query.after);
-        const after = asked === null ? START : placeCursor(asked);
+        const after = asked === null ? START : asked.text === LATEST ? await getEnd(db) : placeCursor(asked);
         if (wantsList(req)) return listed(await listEvents(db, { ...query, after }));
         await streamEvents(feed, sourceOfAll(context), { req, res, after: placeText(after), follow: query.follow });
         return null;

@@ -6,6 +6,12 @@ import { One, type Route, route } from "../route.js";
 
 const LoginCode = z.object({ code: z.string(), path: z.string(), expires_at: z.string() });
 
+/** Where on the page a browser goes once it is logged in: nowhere else. */
+const PagePath = z
+  .string()
+  .regex(/^\/(?:[\w-]+(?:\/[\w-]+)*)?$/, "is not a path of the page")
+  .max(200);
+
 /** Who has a token can get a code, which lets a browser in. */
 export function loginCodeRoutes({ logins }: ApiContext): Route[] {
   return [
@@ -30,8 +36,8 @@ export function loginRoutes({ logins }: ApiContext): Route[] {
       method: "get",
       path: "/",
       summary: "Log a browser in with a code",
-      query: z.strictObject({ code: z.string().min(1).max(100).optional() }),
-      answers: { 200: null },
+      query: z.strictObject({ code: z.string().min(1).max(100).optional(), to: PagePath.default("/") }),
+      answers: { 200: null, 303: null },
       media: { answer: "text/html" },
       handle: async ({ query }, req, res) => {
         // A look at the headers must not use the code up.
@@ -41,14 +47,9 @@ export function loginRoutes({ logins }: ApiContext): Route[] {
         }
         if (login)
           res.cookie(SESSION_COOKIE, login.session, { httpOnly: true, sameSite: "strict", path: "/", maxAge: login.maxAge });
-        res.set("Cache-Control", "no-store").set("Referrer-Policy", "no-referrer").type("html");
-        res.send(
-          page(
-            login
-              ? 'You are logged in. <a href="/">Go on to Longhaul</a>.'
-              : "Open the address that Longhaul gives you to log in.",
-          ),
-        );
+        res.set("Cache-Control", "no-store").set("Referrer-Policy", "no-referrer");
+        if (login) res.redirect(303, query.to);
+        else res.type("html").send(page("`longhaul open` prints an address that logs this browser in."));
         return null;
       },
     }),

@@ -117,8 +117,18 @@ describe("a list of runs", () => {
     });
   });
 
+  test("has the runs with these ids that there are", async () => {
+    const [one, , three] = [await api.startRun(), await api.startRun(), await api.startRun()];
+    const { body } = await api.ask("GET", `/api/runs?ids=${one},run_none,${three}`);
+
+    expect(body).toMatchObject({ data: [{ id: three }, { id: one }], page: { total: 2 } });
+  });
+
   test.each([
     "limit=-1",
+    "ids=",
+    "ids=a%20b",
+    `ids=${Array.from({ length: 101 }, (_, n) => `run_${n}`)}`,
     "limit=0",
     "limit=1000000000",
     "limit=1e1",

@@ -2,6 +2,7 @@ import type { Request } from "express";
 import { z } from "zod";
 import { ConflictError } from "../../contract/errors.js";
 import { Id } from "../../contract/id.js";
+import { MAX_LIMIT } from "../../contract/page.js";
 import { isFinished, Run, RunStatus } from "../../contract/run.js";
 import { WholeRun } from "../../contract/whole-run.js";
 import { recordAudit } from "../../db/audit.js";
@@ -23,6 +24,11 @@ import { prepareRun, startFields, startRun } from "../start-run.js";
 
 const RunQuery = z.strictObject({
   ...pageFields,
+  ids: z
+    .string()
+    .transform((ids) => ids.split(","))
+    .pipe(z.array(Id).min(1).max(MAX_LIMIT))
+    .optional(),
   project_id: Id.optional(),
   workflow_id: Id.optional(),
   status: wordList(RunStatus.options).optional(),

@@ -34,7 +34,7 @@ test("a browser is logged in as whoever got the code, and both are let in no lon
   await api.ask("POST", "/api/users", { id: "ben" });
   const ben = as(await tokenOf("ben"));
   const { path }: { path: string } = (await api.ask("POST", "/api/login-codes", undefined, ben)).body.data;
-  const login = await fetch(`${api.url}${path}`);
+  const login = await fetch(`${api.url}${path}`, { redirect: "manual" });
   const cookie = (login.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
   const browse = async (at: string, method = "GET") =>
     (await fetch(`${api.url}${at}`, { method, headers: { Cookie: cookie, Origin: api.url } })).status;

@@ -170,8 +170,15 @@ describe("checkpoint, compare and prune", () => {
 });
 
 describe("open", () => {
+  test("prints an address that logs a browser in, and shows it the run", async () => {
+    const { code, stdout } = await it.run(["open", done]);
+    const login = await fetch(stdout.trim(), { redirect: "manual" });
+
+    expect([code, login.status, login.headers.get("location")]).toEqual([0, 303, `/runs/${done}`]);
+  });
+
   test("prints the run's address in Temporal, or where to set it", async () => {
-    const { code, stderr } = await it.run(["open", done]);
+    const { code, stderr } = await it.run(["open", done, "--temporal"]);
 
     expect(code).toBe(1);
     expect(stderr).toContain("LONGHAUL_TEMPORAL_UI_URL");

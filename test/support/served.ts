@@ -14,8 +14,11 @@ const TOKEN = "a-token-for-tests-0123456789";
 
 export type Ask = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Reply>;
 
+/** Where it answers, to whoever logs in. */
+export type Served = Ask & { url: string };
+
 /** Longhaul's HTTP surface over its other parts, for one test file: ask with the token; `body` is sent as JSON. */
-export async function served({ db, client, config }: Longhaul): Promise<Ask> {
+export async function served({ db, client, config }: Longhaul): Promise<Served> {
   const log = pino({ level: process.env.LONGHAUL_TEST_LOG ?? "silent" });
   const feed = new EventFeed(db, config.databaseUrl, log);
   const app = createApp({
@@ -43,8 +46,9 @@ export async function served({ db, client, config }: Longhaul): Promise<Ask> {
   });
   const { port } = server.address() as AddressInfo;
 
-  return async (method, path, body, headers = {}) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+  const url = `http://127.0.0.1:${port}`;
+  const ask: Ask = async (method, path, body, headers = {}) => {
+    const response = await fetch(`${url}${path}`, {
       method,
       headers: {
         Authorization: `Bearer ${TOKEN}`,
@@ -57,4 +61,5 @@ export async function served({ db, client, config }: Longhaul): Promise<Ask> {
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text.startsWith("{") ? JSON.parse(text) : text };
   };
+  return Object.assign(ask, { url });
 }
