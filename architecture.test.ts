@@ -27,7 +27,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   api: ["contract", "definition", "db", "config", "fault", "package-root", "type:workflows"],
   web: ["contract", "sdk"],
-  cli: ["contract", "sdk", "definition", "config", "package-root", "local"],
+  cli: ["contract", "sdk", "definition", "config", "package-root", "program", "local"],
   bench: ["*"],
   local: ["*"],
   test: ["*"],

@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Script } from "node:vm";
 import { builtFile } from "./package-root.js";
 
@@ -9,9 +11,21 @@ export const PROGRAMS = {
   worker: "local/worker-process.js",
   api: "local/api-process.js",
   load: "worker/load-child.js",
+  plan: "worker/plan-child.js",
   replay: "worker/replay-child.js",
+  cli: "cli/longhaul.js",
 } as const;
 export type ProgramName = keyof typeof PROGRAMS;
+
+/** What Node is told when it starts a program. V8 takes no cache that was made under other flags. */
+const FLAGS: Partial<Record<ProgramName, readonly string[]>> = {
+  load: ["--max-old-space-size=512"],
+  plan: ["--max-old-space-size=512"],
+};
+
+export function flagsOf(name: ProgramName): string[] {
+  return [...(FLAGS[name] ?? [])];
+}
 
 interface Program {
   main(): Promise<void>;
@@ -44,11 +58,21 @@ export function loadProgram(name: ProgramName): { program: Program; script: Scri
     ...(cached ? { cachedData: cached } : {}),
   });
   const module = { exports: {} as Program };
-  script.runInThisContext()(module.exports, createRequire(code), module, code, dirname(code));
+  const importLate = (path: string) => import(new URL(path, pathToFileURL(code)).href);
+  script.runInThisContext()(module.exports, createRequire(code), module, code, dirname(code), importLate);
   return { program: module.exports, script };
 }
 
-/** Where a program lies: its code, a function of what Node gives to a CommonJS module, and V8's cache of it. */
+/** Keep what V8 makes of a program when it is evaluated, in a process with its flags. */
+export function writeCache(name: ProgramName): void {
+  const make = `import { writeFileSync } from "node:fs";
+    import { filesOf, loadProgram } from ${JSON.stringify(pathToFileURL(builtFile("program.js")).href)};
+    writeFileSync(filesOf("${name}").cache, loadProgram("${name}").script.createCachedData());
+    process.exit();`;
+  execFileSync(process.execPath, [...flagsOf(name), "--input-type=module", "--eval", make], { stdio: "inherit" });
+}
+
+/** Where a program lies: its code, a function of what Node gives to a CommonJS module and of an import, and V8's cache of it. */
 export function filesOf(name: ProgramName): { code: string; cache: string } {
   const code = builtFile(`programs/${name}.cjs`);
   return { code, cache: `${code}.cache` };

@@ -2,9 +2,15 @@ import { defineConfig } from "vitest/config";
 
 const NEVER = ["dist/**", "**/node_modules/**"];
 
-/** Their tests leave something in their process: variables of the environment, a Temporal runtime of its own. */
-const ALONE = ["*.test.ts", "{activities,bench,docs,examples,local}/**/*.test.ts", "test/{agents,covered,faults}/**/*.test.ts"];
-const MORE_ALONE = ["by-hand", "conditions-in-sandbox", "limits"].map((name) => `test/${name}.test.ts`);
+/** Their tests leave something in their process: variables of the environment, a Temporal runtime of its own, processes. */
+const ALONE = [
+  "activities/agent/{acp,agent,claude,codex,limit,mcp-servers,provider,repair,session,verify}",
+  "activities/tool/{tool,agent/agent}",
+  "activities/{child-process,launcher,perform,prepare-child,recover,shell,spare,user-activity}",
+  "local/{api-main,migrate-main,model-server,postgres,processes,serve,stack,temporal}",
+  "test/{by-hand,conditions-in-sandbox,limits}",
+  "test/{covered,faults}/**/*",
+].map((names) => `${names}.test.ts`);
 
 export default defineConfig({
   test: {
@@ -18,11 +24,11 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: "alone", include: [...ALONE, ...MORE_ALONE], exclude: NEVER } },
+      { extends: true, test: { name: "alone", include: ALONE, exclude: NEVER } },
       // The others share a process, which reads what they import once.
       {
         extends: true,
-        test: { name: "shared", include: ["**/*.test.ts"], exclude: [...NEVER, ...ALONE, ...MORE_ALONE], isolate: false },
+        test: { name: "shared", include: ["**/*.test.ts"], exclude: [...NEVER, ...ALONE], isolate: false },
       },
     ],
   },

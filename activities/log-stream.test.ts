@@ -44,7 +44,7 @@ test("of very much the head is written as it comes, the tail at the end, and bet
 });
 
 test("operations of one step and attempt count on; another attempt begins at 0", () => {
-  const place = { run_id: "run_1", step_id: `run_1-${++count}`, attempt: 1 };
+  const place = { run_id: "run_streams", step_id: `run_streams-${++count}`, attempt: 1 };
   const chunks: LogChunk[] = [];
   for (const attempt of [1, 1, 2]) {
     const log = new LogStream({ append: async (more) => void chunks.push(...more) }, { ...place, attempt });
@@ -57,6 +57,6 @@ test("operations of one step and attempt count on; another attempt begins at 0",
 
 function stream() {
   const chunks: LogChunk[] = [];
-  const place = { run_id: "run_1", step_id: `run_1-${++count}`, attempt: 1 };
+  const place = { run_id: "run_streams", step_id: `run_streams-${++count}`, attempt: 1 };
   return { chunks, log: new LogStream({ append: async (more) => void chunks.push(...more) }, place) };
 }

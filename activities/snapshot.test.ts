@@ -101,20 +101,25 @@ describe("snapshotTree", () => {
     expect(await snapshotTree(await openGit(empty), "run_1", 1)).toMatchObject({ shared: false });
   });
 
-  test("costs little in a tree of 200 files", async () => {
+  test("costs little more in a tree of 200 files than in one of two", async () => {
+    const client = await openGit(project.path);
+    const median = async (from: number) => {
+      const took: number[] = [];
+      for (let i = from; i < from + 5; i++) {
+        project.write("src/1.ts", `changed ${i}`);
+        const begun = performance.now();
+        await snapshotTree(client, "run_1", i);
+        took.push(performance.now() - begun);
+      }
+      return took.toSorted((a, b) => a - b)[2] ?? 0;
+    };
+    const few = await median(1);
     for (let i = 0; i < 200; i++) project.write(`src/${i}.ts`, `export const n = ${i};\n`.repeat(40));
     project.git("add", "--all");
     project.git("commit", "--quiet", "--message=Many");
-    const client = await openGit(project.path);
-    await snapshotTree(client, "run_1", 0);
-    const took: number[] = [];
-    for (let i = 1; i < 6; i++) {
-      project.write(`src/${i}.ts`, `changed ${i}`);
-      const begun = performance.now();
-      await snapshotTree(client, "run_1", i);
-      took.push(performance.now() - begun);
-    }
-    expect(took.toSorted((a, b) => a - b)[2]).toBeLessThan(500); // 30 on an idle machine
+    await snapshotTree(client, "run_1", 6);
+
+    expect(await median(7)).toBeLessThan(5 * few);
   });
 });
 

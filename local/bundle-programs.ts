@@ -1,8 +1,8 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build, formatMessages, type Plugin } from "esbuild";
 import { builtFile } from "../package-root.js";
-import { filesOf, loadProgram, PROGRAMS, type ProgramName } from "../program.js";
+import { filesOf, PROGRAMS, type ProgramName, writeCache } from "../program.js";
 
 /** Found by the programs where they are installed: what is loaded late or never, and what reads files of its own. */
 const EXTERNAL = [
@@ -16,8 +16,8 @@ const EXTERNAL = [
   "webpack",
 ];
 
-/** What Node gives to a CommonJS module, the place that an ES module asks for, and what looks for a file that stays where it is. */
-const HEAD = `(function (exports, require, module, __filename, __dirname) { "use strict";
+/** What Node gives to a CommonJS module, an import, the place that an ES module asks for, and what looks for a file that stays where it is. */
+const HEAD = `(function (exports, require, module, __filename, __dirname, __import) { "use strict";
 const __url = require("node:url").pathToFileURL(__filename).href, __resolve = require.resolve;`;
 
 /**
@@ -28,7 +28,7 @@ const __url = require("node:url").pathToFileURL(__filename).href, __resolve = re
 export async function bundlePrograms(): Promise<void> {
   const names = Object.keys(PROGRAMS) as ProgramName[];
   await Promise.all(names.map(bundle));
-  for (const name of names) await writeFile(filesOf(name).cache, loadProgram(name).script.createCachedData());
+  for (const name of names) writeCache(name);
 }
 
 async function bundle(name: ProgramName): Promise<void> {
@@ -51,11 +51,22 @@ async function bundle(name: ProgramName): Promise<void> {
     sourcemap: true,
     sourcesContent: false,
     logLevel: "error",
-    plugins: [ownPlaces],
+    plugins: [ownPlaces, lateModules],
   });
   // Such as of a file that is looked for beside the bundle: it would be missed as late as in use.
   if (warnings.length > 0) throw new Error((await formatMessages(warnings, { kind: "error" })).join("\n"));
 }
+
+/** What few commands of the command line need stays as it was compiled: it is large, and finds files beside its own. */
+const lateModules: Plugin = {
+  name: "late-modules",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/dist\/cli\/commands\/[^/]+\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      return { contents: text.replace(/\bimport\("\.\.\/\.\.\/local\//g, '__import("../local/'), loader: "js" };
+    });
+  },
+};
 
 /** Temporal's packages look for files beside their own: the threads of a worker, its native core. */
 const ownPlaces: Plugin = {

@@ -1,14 +1,12 @@
 // Agents' sessions as a run shows them: while they are under way, when they end, and what they have used together.
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { listRunEvents } from "../db/events.js";
-import type { ModelServer } from "../local/model-server.js";
 import { type Longhaul, longhaul, type RunRow, type StartedRun } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
 
+const model = await scriptedModel();
 let stack: Longhaul;
-let model: ModelServer;
 beforeAll(async () => {
-  model = await scriptedModel();
   stack = await longhaul();
 });
 beforeEach(() => {

@@ -1,6 +1,5 @@
 // A person's hand on single steps, on many runs, and on runs in Temporal's own page.
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { eq, like } from "drizzle-orm";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { BulkResult } from "../contract/bulk.js";
@@ -8,6 +7,7 @@ import { listComments } from "../db/comments.js";
 import { audit } from "../db/schema.js";
 import type { ModelServer } from "../local/model-server.js";
 import { processesOf } from "./faults/traces.js";
+import { codeOf, inTree, planOf, statusesOf } from "./support/flows.js";
 import { type Longhaul, longhaul, type RunRow, type StartedRun } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
 import { type Ask, served } from "./support/served.js";
@@ -199,20 +199,14 @@ async function auditOf(subject: string) {
   return stack.db.orm.select().from(audit).where(eq(audit.subject, subject));
 }
 
-function statusesOf({ steps }: RunRow): Record<string, string> {
-  return Object.fromEntries(steps.map(({ step_id, status }) => [step_id, status]));
+function made(row: RunRow, name: string): boolean {
+  return existsSync(inTree(stack, row, name));
 }
 
-function made({ id, project_id }: RunRow, name: string): boolean {
-  return existsSync(join(stack.config.home, "worktrees", project_id, id, name));
-}
-
-let files = 0;
-function code(body: string, name = `by hand ${++files}`): Promise<StartedRun> {
-  const text = `export default defineWorkflow({ name: "${name}", async execute(ctx: any) {${body}\n} });`;
-  return stack.start(`import { defineWorkflow } from "longhaul";\n${text}`);
+function code(body: string, name?: string): Promise<StartedRun> {
+  return stack.start(codeOf(body, name));
 }
 
 function plan(steps: string): Promise<StartedRun> {
-  return stack.start(`name: by hand ${++files}\nsteps:${steps}\n`, { ending: ".yaml" });
+  return stack.start(planOf(steps), { ending: ".yaml" });
 }

@@ -1,10 +1,11 @@
-import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Checkpoint, CheckpointCheck, CheckpointStats, WholeCheckpoint } from "../contract/checkpoint.js";
 import type { PruneReport } from "../contract/retention.js";
 import { readLateFacts } from "../db/rebuild.js";
+import { scriptsOf } from "./support/flows.js";
+import { git as gitIn } from "./support/git-project.js";
 import { type Longhaul, longhaul, type StartedRun } from "./support/longhaul.js";
 import { type Ask, served } from "./support/served.js";
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
 
 describe("a checkpoint", () => {
   test("says what was done and is to come and where all of it is, and its check says what of that is gone", async () => {
-    const run = await stack.start(plan("noting", ["echo one > notes.txt", "seq 2000", "rm notes.txt; echo two > new.txt"]), {
+    const run = await stack.start(scriptsOf("noting", ["echo one > notes.txt", "seq 2000", "rm notes.txt; echo two > new.txt"]), {
       ending: ".json",
     });
     await run.finished();
@@ -216,7 +217,7 @@ describe("what has been kept long enough", () => {
   });
 
   test("never lies outside the run's own places", async () => {
-    const run = await stack.start(plan("linked", ["echo a > x"]), { ending: ".json" });
+    const run = await stack.start(scriptsOf("linked", ["echo a > x"]), { ending: ".json" });
     await run.finished();
     const folder = join(stack.project, ".agent/workflows/executions", run.id);
     await expect.poll(() => existsSync(join(folder, "checkpoints/step-1.json")), FILED).toBe(true);
@@ -236,17 +237,6 @@ async function prune(body: object): Promise<PruneReport> {
   return answer.data;
 }
 
-function plan(name: string, commands: string[]): string {
-  const steps = commands.map((command, i) => ({
-    id: `s${i + 1}`,
-    name: `s${i + 1}`,
-    phase: "one",
-    type: "script",
-    command,
-  }));
-  return JSON.stringify({ name, phases: ["one"], steps });
-}
-
 async function checkpoints(run: StartedRun): Promise<Checkpoint[]> {
   return (await ask("GET", `/api/runs/${run.id}/checkpoints?limit=100`)).body.data;
 }
@@ -261,5 +251,5 @@ async function relabel(checkpoint: Pick<Checkpoint, "id"> | undefined, label: st
 }
 
 function git(...args: string[]): string {
-  return execFileSync("git", args, { cwd: stack.project, encoding: "utf8" }).trim();
+  return gitIn(stack.project, ...args);
 }

@@ -1,8 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { beforeAll, expect, test } from "vitest";
 import type { Comparison } from "../contract/comparison.js";
 import type { Usage } from "../contract/usage.js";
 import { agentSessions } from "../db/schema.js";
+import { scriptsOf } from "./support/flows.js";
+import { git as gitIn } from "./support/git-project.js";
 import { type Longhaul, longhaul, type StartedRun } from "./support/longhaul.js";
 import { type Ask, served } from "./support/served.js";
 
@@ -65,8 +66,8 @@ test("two runs beside each other show which steps, outputs, costs and files diff
 });
 
 test("two runs beside each other say when not all of the difference is told, and when a tree is gone", async () => {
-  const left = await stack.start(plan("left", ["echo a > x"]), { ending: ".json" });
-  const right = await stack.start(plan("right", ["echo b > x; for i in $(seq 90000); do echo line $i; done > long"]), {
+  const left = await stack.start(scriptsOf("left", ["echo a > x"]), { ending: ".json" });
+  const right = await stack.start(scriptsOf("right", ["echo b > x; for i in $(seq 90000); do echo line $i; done > long"]), {
     ending: ".json",
   });
   await Promise.all([left.finished(), right.finished()]);
@@ -103,17 +104,6 @@ async function spend({ id }: StartedRun, step: number, told: Partial<Usage>): Pr
   });
 }
 
-function plan(name: string, commands: string[]): string {
-  const steps = commands.map((command, i) => ({
-    id: `s${i + 1}`,
-    name: `s${i + 1}`,
-    phase: "one",
-    type: "script",
-    command,
-  }));
-  return JSON.stringify({ name, phases: ["one"], steps });
-}
-
 function git(...args: string[]): string {
-  return execFileSync("git", args, { cwd: stack.project, encoding: "utf8" }).trim();
+  return gitIn(stack.project, ...args);
 }

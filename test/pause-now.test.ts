@@ -1,11 +1,11 @@
 // A pause of mode `now`: what is under way is stopped in the middle, and gone on with when the run is resumed.
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { getRun } from "../db/runs.js";
 import type { ModelServer } from "../local/model-server.js";
 import { processesOf } from "./faults/traces.js";
-import { type Longhaul, longhaul, type RunRow, type StartedRun, type StartOptions } from "./support/longhaul.js";
+import { codeOf, inTree, planOf, statusesOf } from "./support/flows.js";
+import { type Longhaul, longhaul, type RunRow, type StartedRun } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
 import { type Ask, served } from "./support/served.js";
 
@@ -133,9 +133,7 @@ describe("pause now", { timeout: 60_000 }, () => {
   });
 
   test("reaches a panel's agents and runs below, and resumes only what it has paused", async () => {
-    await code(`if (ctx.input.fresh) await ctx.shell(ctx.input.command);`, { name: "below", input: {} }).then((run) =>
-      run.finished(),
-    );
+    await code(`if (ctx.input.fresh) await ctx.shell(ctx.input.command);`, "below").then((run) => run.finished());
     const run = await code(`
       const below = (key) => ctx.child("below", { fresh: true, command: "touch " + key + "; while [ ! -e ../go-" + key + " ]; do sleep 0.1; done" }, { key });
       await ctx.parallel([
@@ -209,27 +207,18 @@ async function resume(run: StartedRun): Promise<void> {
   expect((await ask("POST", `/api/runs/${run.id}/resume`)).status).toBe(200);
 }
 
-function statusesOf({ steps }: RunRow): Record<string, string> {
-  return Object.fromEntries(steps.map(({ step_id, status }) => [step_id, status]));
-}
-
-function made({ id, project_id }: RunRow, name: string): boolean {
-  return existsSync(join(stack.config.home, "worktrees", project_id, id, name));
+function made(row: RunRow, name: string): boolean {
+  return existsSync(inTree(stack, row, name));
 }
 
 function sum(numbers: number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-let files = 0;
-function code(
-  body: string,
-  { name = `pausing ${++files}`, ...options }: StartOptions & { name?: string } = {},
-): Promise<StartedRun> {
-  const text = `export default defineWorkflow({ name: "${name}", async execute(ctx: any) {${body}\n} });`;
-  return stack.start(`import { defineWorkflow } from "longhaul";\n${text}`, options);
+function code(body: string, name?: string): Promise<StartedRun> {
+  return stack.start(codeOf(body, name));
 }
 
 function plan(steps: string): Promise<StartedRun> {
-  return stack.start(`name: pausing ${++files}\nsteps:${steps}\n`, { ending: ".yaml" });
+  return stack.start(planOf(steps), { ending: ".yaml" });
 }

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, test } from "vitest";
 import { listLogLines } from "../db/log-lines.js";
 import { executions as executionsTable } from "../db/schema.js";
 import { processesOf } from "./faults/traces.js";
+import { codeOf, inTree } from "./support/flows.js";
 import { type Longhaul, longhaul, type RunRow, type StartedRun, type StartOptions } from "./support/longhaul.js";
 import { scriptedModel } from "./support/scripted-model.js";
 import { type Ask, served } from "./support/served.js";
@@ -185,7 +185,7 @@ describe("what an agent may not do by itself", { timeout: 120_000 }, () => {
 
   test("is refused at once inside ctx.run, which cannot wait", async () => {
     const run = await stack.start(
-      file(
+      codeOf(
         `return ctx.run("both", () => ctx.agent("work", { prompt: "[[shell touch made.txt]]" }).then((it) => it.permissionDenials));`,
       ),
     );
@@ -197,7 +197,7 @@ describe("what an agent may not do by itself", { timeout: 120_000 }, () => {
     const agents = ["left", "right"].map(
       (name) => `() => ctx.agent("${name}", { prompt: "[[write ${name}.txt x]] [[say ${name}]]" })`,
     );
-    const run = await stack.start(file(`await ctx.parallel([${agents}]);`));
+    const run = await stack.start(codeOf(`await ctx.parallel([${agents}]);`));
     await run.until(({ steps, status }) => status === "waiting" && steps.every((step) => step.status === "waiting"));
 
     await answer(run, "right", { answer: "approve", fields: { scope: "run" } });
@@ -270,7 +270,7 @@ function isWaiting({ status }: RunRow): boolean {
 
 /** A run whose agent is given the prompt, in a step called work. */
 function begun(prompt: string, options: object = {}, start: StartOptions = {}): Promise<StartedRun> {
-  return stack.start(file(`await ctx.agent("work", ${JSON.stringify({ ...options, prompt })});`), start);
+  return stack.start(codeOf(`await ctx.agent("work", ${JSON.stringify({ ...options, prompt })});`), start);
 }
 
 async function asking(prompt: string, options: object = {}): Promise<StartedRun> {
@@ -284,13 +284,7 @@ function answer(run: StartedRun, step: string, body: object) {
 }
 
 /** What a file of the run's tree holds; null when there is none. */
-function made({ id, project_id }: RunRow, name: string): string | null {
-  const path = join(stack.config.home, "worktrees", project_id, id, name);
+function made(row: RunRow, name: string): string | null {
+  const path = inTree(stack, row, name);
   return existsSync(path) ? readFileSync(path, "utf8") : null;
-}
-
-let files = 0;
-function file(body: string): string {
-  return `import { defineWorkflow } from "longhaul";
-    export default defineWorkflow({ name: "permissions ${++files}", async execute(ctx) {${body}\n} });`;
 }

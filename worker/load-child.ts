@@ -1,46 +1,28 @@
-import { once } from "node:events";
 import * as temporal from "@temporalio/workflow";
 import * as zod from "zod";
 import type { Json } from "../contract/json.js";
-import type { CodeProgram, PlanProgram } from "../contract/run-spec.js";
-import { compile } from "../definition/compile.js";
-import { checkBySchema } from "../definition/fit-schema.js";
+import type { CodeProgram } from "../contract/run-spec.js";
 import { evaluateProgram, placeOf } from "../sdk/evaluate.js";
 import type { WorkflowDefinition } from "../sdk/index.js";
 import * as longhaul from "../sdk/index.js";
-import type { Description, LoadAnswer, LoadRequest } from "./load.js";
-import { endWithParent } from "./orphan-guard.js";
-import { WarmUp } from "./warm-up.js";
+import { answerParent } from "./answer-parent.js";
+import type { CodeRequest, Description, LoadAnswer } from "./load.js";
 
 let definition: WorkflowDefinition | undefined;
 
-/** Evaluates one definition file and says what it is, as its parent asks. Runs as a process of its own, without secrets. */
+/** Evaluates one workflow file and says what it is, as its parent asks. Runs as a process of its own, without secrets. */
 export async function main(): Promise<void> {
-  endWithParent();
-  // The environment itself is slow to read, and the YAML library reads it for every word.
-  process.env = { ...process.env };
-  const warmUp = process.argv[2] === "warm" ? new WarmUp() : undefined;
-  warmUp?.later();
-  process.on("message", ({ id, request }: { id: number; request: LoadRequest }) => {
-    process.send?.({ id }); // it has begun
-    process.send?.({ id, answer: answer(request) });
-    warmUp?.later();
-  });
-  await once(process, "disconnect");
+  await answerParent(answer);
 }
 
-function answer(request: LoadRequest): LoadAnswer {
+function answer(request: CodeRequest): LoadAnswer {
   switch (request.ask) {
-    case "plan":
-      return compile(request.text, request.file);
     case "functions":
       return namesOf(request);
     case "describe":
       return aboutCode(request.program, (known) => ({ ok: true, description: describe(known, request.activitiesCode) }));
-    case "check": {
-      const { program, input } = request;
-      return program.kind === "plan" ? checkByPlan(program, input) : aboutCode(program, (known) => check(known, input));
-    }
+    case "check":
+      return aboutCode(request.program, (known) => check(known, request.input));
   }
 }
 
@@ -53,12 +35,6 @@ function aboutCode(program: Omit<CodeProgram, "activities">, say: (definition: W
     const message = error instanceof Error ? error.message : String(error);
     return { ok: false, error: { message, file: place?.file ?? program.file, line: place?.line ?? null } };
   }
-}
-
-function checkByPlan({ plan }: PlanProgram, input: Json): LoadAnswer {
-  if (plan.input_schema === undefined) return { ok: true, input };
-  const checked = checkBySchema(plan.input_schema, input, "input");
-  return checked.ok ? { ok: true, input: checked.value } : checked;
 }
 
 function describe(definition: WorkflowDefinition, activitiesCode: string | null): Description {
@@ -78,7 +54,7 @@ function describe(definition: WorkflowDefinition, activitiesCode: string | null)
   };
 }
 
-function namesOf({ file, code }: Extract<LoadRequest, { ask: "functions" }>): LoadAnswer {
+function namesOf({ file, code }: Extract<CodeRequest, { ask: "functions" }>): LoadAnswer {
   try {
     return { ok: true, names: activityNames(code) };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { builtFile } from "../package-root.js";
+import { flagsOf } from "../program.js";
 import type { LoadAnswer, LoadRequest } from "./load.js";
 
 /** How long a process may take to begin with what it is asked: on a busy machine that is no fault of the file. */
@@ -20,13 +21,13 @@ export class LoadProcess {
   private asked = 0;
   private gone: string | undefined;
 
-  /** @param options.warm whether it makes itself faster at reading definitions while nothing is asked of it */
-  constructor({ warm = false }: { warm?: boolean } = {}) {
+  /** @param program what it runs: `plan` makes itself faster at reading definitions while nothing is asked of it */
+  constructor(program: "load" | "plan") {
     const coverage = process.env.NODE_V8_COVERAGE;
-    this.child = fork(builtFile("worker/load-main.js"), warm ? ["warm"] : [], {
+    this.child = fork(builtFile(`worker/${program}-main.js`), [], {
       env: { PATH: process.env.PATH ?? "", ...(coverage ? { NODE_V8_COVERAGE: coverage } : {}) },
       stdio: ["ignore", "ignore", "ignore", "ipc"],
-      execArgv: ["--max-old-space-size=512"],
+      execArgv: flagsOf(program),
       serialization: "advanced",
     });
     const end = (message: string) => {

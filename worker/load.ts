@@ -6,7 +6,7 @@ import type { Problem } from "../contract/errors.js";
 import type { Json } from "../contract/json.js";
 import type { CompiledText, InputResult, LoadedWorkflow, Loader, LoadResult } from "../contract/loader.js";
 import type { Plan } from "../contract/plan.js";
-import type { CodeProgram, Program } from "../contract/run-spec.js";
+import type { CodeProgram, PlanProgram } from "../contract/run-spec.js";
 import type { LoadError } from "../contract/workflow.js";
 import type { CompileResult } from "../definition/compile.js";
 import { CompileError, compile } from "./compile.js";
@@ -17,13 +17,17 @@ import { PlanProcess } from "./plan-process.js";
 /** How long a file may take to be evaluated: it only has to describe itself. */
 const TIME_LIMIT_MS = 10_000;
 
-/** What the child is asked, and what it answers. */
-export type LoadRequest =
+/** What a child that evaluates code is asked. */
+export type CodeRequest =
   | { ask: "describe"; program: Omit<CodeProgram, "activities">; activitiesCode: string | null }
-  | { ask: "plan"; file: string; text: string }
   /** `code`: what `compileFunctions` gives of the file. */
   | { ask: "functions"; file: string; code: string }
-  | { ask: "check"; program: Program; input: Json };
+  | { ask: "check"; program: CodeProgram; input: Json };
+
+/** What the one that reads plans is asked. */
+export type PlanRequest = { ask: "plan"; file: string; text: string } | { ask: "check"; program: PlanProgram; input: Json };
+
+export type LoadRequest = CodeRequest | PlanRequest;
 
 export interface Description {
   name: string;
@@ -51,7 +55,7 @@ const IDLE_MS = 300_000;
 const MOST_KEPT = 8;
 
 /** One for all loaders of this process. They end with it, as those do that are kept. */
-const spare = new Spare(() => new LoadProcess());
+const spare = new Spare(() => new LoadProcess("load"));
 const plans = new PlanProcess();
 
 /**
@@ -139,7 +143,7 @@ export function createLoader({ timeLimitMs = TIME_LIMIT_MS }: { timeLimitMs?: nu
     return answer.names;
   }
 
-  function ask(key: string, request: LoadRequest): Promise<LoadAnswer> {
+  function ask(key: string, request: CodeRequest): Promise<LoadAnswer> {
     const known = kept.get(key);
     if (known) clearTimeout(known.idle);
     const child = known?.child.alive ? known.child : takeFor(key);

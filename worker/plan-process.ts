@@ -1,7 +1,5 @@
-import type { LoadAnswer, LoadRequest } from "./load.js";
+import type { LoadAnswer, PlanRequest } from "./load.js";
 import { LoadProcess } from "./load-process.js";
-
-export type PlanRequest = LoadRequest & ({ ask: "plan" } | { ask: "check"; program: { kind: "plan" } });
 
 /**
  * The one process that reads all definitions. Nothing of theirs is run as code, so they need not be kept from one another as programs
@@ -19,7 +17,7 @@ export class PlanProcess {
   }
 
   private alive(): LoadProcess {
-    if (!this.process?.alive) this.process = new LoadProcess({ warm: true });
+    if (!this.process?.alive) this.process = new LoadProcess("plan");
     return this.process;
   }
 }

@@ -37,45 +37,33 @@ const StepLog = z.object({
   truncated: z.boolean(),
 });
 
-const Reason = z.string().max(10_000).optional();
+const ByHand = z.strictObject({ reason: z.string().max(10_000).optional() });
+const WithOutput = ByHand.extend({ output: Json.optional() });
 
 /** A person's hand on a step that is under way. */
 export function stepControlRoutes(context: ApiContext): Route[] {
-  const answers = { 200: One(Step), 202: One(Step) };
   return [
-    route({
-      method: "post",
-      path: "/:id/skip",
-      summary: "Leave a step out; what it does is stopped first. 202 when that takes over 5 s",
-      params: z.strictObject({ id: StepId }),
-      body: z.strictObject({ reason: Reason }),
-      answers,
-      handle: async ({ params, body, user }, req) => act("skip", params.id, body, user, req),
-    }),
-    route({
-      method: "post",
-      path: "/:id/retry",
-      summary: "Try a step again at once that waits for its next try, or for an account's limit",
-      params: z.strictObject({ id: StepId }),
-      body: z.strictObject({ reason: Reason }),
-      answers,
-      handle: async ({ params, body, user }, req) => act("retry", params.id, body, user, req),
-    }),
-    route({
-      method: "post",
-      path: "/:id/complete",
-      summary: "Complete a step by hand, with what it is to give; what it does is stopped first",
-      params: z.strictObject({ id: StepId }),
-      body: z.strictObject({ reason: Reason, output: Json.optional() }),
-      answers,
-      handle: async ({ params, body, user }, req) => act("complete", params.id, body, user, req),
-    }),
+    byHand("skip", "Leave a step out; what it does is stopped first. 202 when that takes over 5 s"),
+    byHand("retry", "Try a step again at once that waits for its next try, or for an account's limit"),
+    byHand("complete", "Complete a step by hand, with what it is to give; what it does is stopped first", WithOutput),
   ];
+
+  function byHand(action: StepAction, summary: string, body: typeof ByHand | typeof WithOutput = ByHand): Route {
+    return route({
+      method: "post",
+      path: `/:id/${action}`,
+      summary,
+      params: z.strictObject({ id: StepId }),
+      body,
+      answers: { 200: One(Step), 202: One(Step) },
+      handle: async ({ params, body, user }, req) => act(action, params.id, body, user, req),
+    });
+  }
 
   async function act(
     action: StepAction,
     stepId: string,
-    { reason, output }: { reason?: string | undefined; output?: Json | undefined },
+    { reason, output }: z.output<typeof WithOutput>,
     user: User,
     req: Request,
   ) {

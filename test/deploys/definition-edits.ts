@@ -1,3 +1,5 @@
+import { type Swap, swapping } from "./swap.js";
+
 /** A change of a definition, and the step at which a run that waits for its approval would go another way by it. */
 export interface DefinitionEdit {
   name: string;
@@ -70,18 +72,6 @@ export const DEFINITION_EDITS: readonly DefinitionEdit[] = [
   ),
 ];
 
-type Swap = [from: string, to: string];
-
 function edit(name: string, breaks: string | null, ...given: (string | Swap)[]): DefinitionEdit {
-  const [from, to] = given;
-  const swaps =
-    typeof from === "string" && typeof to === "string"
-      ? [[from, to] satisfies Swap]
-      : given.filter((part): part is Swap => Array.isArray(part));
-  const apply = (source: string) =>
-    swaps.reduce((text, [old, now]) => {
-      if (!text.includes(old)) throw new Error(`${name}: the definition has no ${old}.`);
-      return text.replace(old, () => now);
-    }, source);
-  return { name, breaks, apply };
+  return { name, breaks, apply: swapping(name, given) };
 }

@@ -1,3 +1,5 @@
+import { type Swap, swapping } from "./swap.js";
+
 /** A change of Longhaul's own workflow code, made on its bundle. */
 export interface InterpreterEdit {
   name: string;
@@ -92,18 +94,6 @@ export const INTERPRETER_EDITS: readonly InterpreterEdit[] = [
   ),
 ];
 
-type Swap = [from: string, to: string];
-
 function edit(name: string, breaks: InterpreterEdit["breaks"], ...given: (string | Swap)[]): InterpreterEdit {
-  const [from, to] = given;
-  const swaps =
-    typeof from === "string" && typeof to === "string"
-      ? [[from, to] satisfies Swap]
-      : given.filter((part): part is Swap => Array.isArray(part));
-  const apply = (code: string) =>
-    swaps.reduce((text, [old, now]) => {
-      if (!text.includes(old)) throw new Error(`${name}: the bundle has no ${JSON.stringify(old)}.`);
-      return text.replace(old, () => now);
-    }, code);
-  return { name, breaks, apply };
+  return { name, breaks, apply: swapping(name, given) };
 }
