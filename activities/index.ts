@@ -11,6 +11,7 @@ import { createFilesActivities } from "./files.js";
 import { createGitActivities, createWorkspaceActivities, type GitDeps, worktreesRoot } from "./git.js";
 import { openGit } from "./git-client.js";
 import { sharesTree } from "./operations.js";
+import { keepOutput } from "./oversize.js";
 import { patiently } from "./patiently.js";
 import { type ChildDeps, prepareChild } from "./prepare-child.js";
 import { createRestoreActivity, type RestoreDeps } from "./restore.js";
@@ -73,6 +74,7 @@ export function createActivities(given: ActivityDeps) {
       prepareChild: (request: ChildRequest) => prepareChild(deps, request),
       readSeed: (request: SeedRequest) => patiently(() => deps.readSeed(request), deps),
       readDone: (request: DoneRequest) => patiently(() => deps.readDone(request), deps),
+      keepOutput,
       closeGate: (input: CloseGateInput) => closeGate(deps, input),
     }),
     async stop() {

@@ -57,6 +57,29 @@ test("holds what Postgres does not take, drops the oldest past a limit, and says
   expect(texts.length).toBeLessThan(110);
 });
 
+test("has once in Postgres what that took and could not answer", async () => {
+  const door = await openDoor(url);
+  const behind = openDatabase(door.url);
+  const sink = createLogSink(behind, { retryMs: 50 });
+  const other = { ...chunk("taken\n", 0), step_id: `${RUN}-2` };
+  const textsOfOther = async () => (await readLogChunks(db, RUN, { stepId: `${RUN}-2` })).map(({ text }) => text);
+  const holder = await db.pool.connect();
+  await holder.query("begin; lock table mirror.log_chunks in exclusive mode");
+  const before = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%log_chunks%'";
+  sink.append([other]);
+  await expect.poll(async () => (await db.pool.query(before)).rowCount).toBe(1);
+  door.shut();
+  await holder.query("commit");
+  holder.release();
+  await expect.poll(textsOfOther).toEqual(["taken\n"]);
+  door.open();
+  await sink.flush();
+  await behind.close();
+  door.stop();
+
+  expect(await textsOfOther()).toEqual(["taken\n"]);
+});
+
 test("never fails, whatever the disk says", async () => {
   const warnings: string[] = [];
   const sink = createLogSink(db, { warn: (message) => warnings.push(message) });

@@ -39,14 +39,16 @@ const BATCH = 500;
  */
 export function createLogSink(db: Database, options: LogSinkOptions = {}): LogWriter {
   const { maxChars = 8 * 1024 * 1024, retryMs = 1_000, warn = () => {} } = options;
+  let unanswered: Piece[] | undefined;
   const rows = new Queue(maxChars, async (pieces) => {
+    const chunks = pieces.map(({ chunk }) => chunk);
     try {
-      await appendLogChunks(
-        db,
-        pieces.map(({ chunk }) => chunk),
-      );
+      await appendLogChunks(db, chunks, { again: unanswered === pieces });
     } catch (error) {
-      if (isUnavailable(error)) return retryMs;
+      if (isUnavailable(error)) {
+        unanswered = pieces;
+        return retryMs;
+      }
       warn("A piece of a log could not be kept in Postgres.", error);
     }
     return 0;

@@ -19,21 +19,24 @@ export async function patiently<T>(
   const beating = setInterval(() => context.heartbeat(), heartbeatMs);
   const begun = new Date().toISOString();
   try {
-    for (;;) {
-      const found = await read().then(
-        (value) => ({ value }),
-        (error: unknown) => {
-          if (!isUnavailable(error)) throw error;
-        },
-      );
-      if (found) return found.value;
-      await delay(PATIENCE, undefined, { signal: context.cancellationSignal });
-    }
+    return await whenThere(read, context.cancellationSignal);
   } catch (error) {
     context.cancellationSignal.throwIfAborted();
     const trace = { started_at: begun, completed_at: new Date().toISOString(), lost: [] };
     throw toApplicationFailure(describeFailure(error, trace), error);
   } finally {
     clearInterval(beating);
+  }
+}
+
+/** What is read from Postgres, once that is there. @throws as the read fails otherwise, and when the signal is aborted. */
+export async function whenThere<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
+    await delay(PATIENCE, undefined, { signal });
   }
 }

@@ -178,6 +178,18 @@ describe("a file's own activities", { timeout: 20_000 }, () => {
     await expect(call("add", [1, 1], { hash: "0".repeat(64) })).rejects.toMatchObject({ type: "activity_missing" });
   });
 
+  test("wait for their code while Postgres, which has it, is away", async () => {
+    rmSync(join(home, "code"), { recursive: true, force: true });
+    const { loadCode } = deps;
+    let asked = 0;
+    deps.loadCode = async (hash) => {
+      if (++asked === 1) throw Object.assign(new Error("no answer"), { code: "ECONNREFUSED" });
+      return loadCode(hash);
+    };
+    expect((await call("add", [1, 1])).value).toBe(2);
+    expect(asked).toBe(2);
+  });
+
   test("end with their worker", async () => {
     await call("count");
     const owner = await builtScript("test/support/activity-owner.ts");

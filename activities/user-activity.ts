@@ -5,6 +5,7 @@ import type { Call, Outcome } from "../contract/activity.js";
 import type { Json } from "../contract/json.js";
 import { codeFile, type LoadCode } from "./activity-code.js";
 import { type ActivityCall, ActivityProcess } from "./activity-process.js";
+import { whenThere } from "./patiently.js";
 import { type PerformDeps, perform } from "./perform.js";
 import { ownerMark, thisProcess } from "./process-owner.js";
 import { Spare } from "./spare.js";
@@ -58,7 +59,8 @@ export function createUserActivity(deps: UserActivityDeps): {
   const userActivity = (call: Call<UserActivityInput>) => {
     const { run, input } = call;
     return perform(deps, `activity ${input.name}`, call, {}, async (work) => {
-      const code = () => codeFile(folder, input.hash, deps.loadCode);
+      const load = (signal: AbortSignal) => (hash: string) => whenThere(() => deps.loadCode(hash), signal);
+      const code = (signal: AbortSignal) => codeFile(folder, input.hash, load(signal));
       const crew = crews.get(input.hash) ?? new Crew(deps, code, spare, () => crews.delete(input.hash));
       crews.set(input.hash, crew);
       return crew.call({
@@ -111,8 +113,8 @@ class Crew {
 
   constructor(
     private readonly deps: UserActivityDeps,
-    /** The file that a new process loads. */
-    private readonly code: () => Promise<string>,
+    /** The file that a new process loads; while Postgres is away, and it has to come from there, it is waited for. */
+    private readonly code: (signal: AbortSignal) => Promise<string>,
     private readonly spare: Spare<ActivityProcess>,
     private readonly onEmpty: () => void,
   ) {}
@@ -138,7 +140,7 @@ class Crew {
       clearTimeout(next?.idle);
       if (next?.process.alive) return next.process;
       if (next) this.size--;
-      else if (this.size === 0 || (this.size < most && this.isHopeless(came))) return this.start();
+      else if (this.size === 0 || (this.size < most && this.isHopeless(came))) return this.start(signal);
       else await this.turn(signal, this.size < most ? PATIENCE_MS : undefined);
     }
   }
@@ -149,9 +151,9 @@ class Crew {
     return now - Math.max(came, this.freed) >= PATIENCE_MS || now - came >= TURNS_MS;
   }
 
-  private async start(): Promise<ActivityProcess> {
+  private async start(signal: AbortSignal): Promise<ActivityProcess> {
     this.size++;
-    const code = await this.code().catch((error: unknown) => {
+    const code = await this.code(signal).catch((error: unknown) => {
       this.left();
       this.turns.shift()?.();
       throw error;

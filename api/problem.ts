@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import { ConflictError, InvalidError, NotFoundError, type Problem, UnavailableError } from "../contract/errors.js";
 import type { ProblemDocument } from "../contract/problem.js";
-import { isUnavailable } from "../db/database.js";
+import { isUnavailable, isWithoutTables } from "../db/database.js";
 import { isTemporalAway } from "./temporal-away.js";
 
 /** A request that is refused for what it is, not for what it asks. */
@@ -35,6 +35,9 @@ const TITLES: Record<number, string> = {
   500: "Something went wrong on the server.",
   503: "A server that Longhaul stands on does not answer.",
 };
+
+const WITHOUT_TABLES =
+  "Tables of Longhaul are missing from Postgres. Stop Longhaul and run `longhaul rebuild`: runs and all that belongs to them are made anew.";
 
 /** Seconds after which a client may try again. */
 const RETRY_AFTER = "2";
@@ -83,6 +86,7 @@ function toHttpError(error: unknown): HttpError {
   if (error instanceof ConflictError) return new HttpError(409, error.code, error.message);
   if (error instanceof UnavailableError) return new HttpError(503, `${error.what}_unavailable`, error.message);
   if (isUnavailable(error)) return new HttpError(503, "postgres_unavailable", new UnavailableError("postgres").message);
+  if (isWithoutTables(error)) return new HttpError(503, "tables_missing", WITHOUT_TABLES);
   if (isTemporalAway(error)) return new HttpError(503, "temporal_unavailable", new UnavailableError("temporal").message);
   return fromExpress(error) ?? new HttpError(500, "internal", "The server's log says more.");
 }

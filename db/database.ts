@@ -56,6 +56,12 @@ export function isUnavailable(error: unknown): boolean {
   return isUnavailable(error.cause);
 }
 
+/** Whether tables are missing that a migration has made: somebody has dropped them. */
+export function isWithoutTables(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ("code" in error && (error.code === "42P01" || error.code === "3F000")) || isWithoutTables(error.cause);
+}
+
 /** Whether the server gave up waiting for a lock or for a statement to end: it is there, and other statements may do well. */
 export function isOutOfTime(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

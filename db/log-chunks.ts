@@ -8,17 +8,18 @@ export type LogChunkRow = typeof logChunks.$inferSelect;
 
 /**
  * Keep pieces of output and tell listeners of each: channel `run_progress`, payload `<run id>:<chunk id>`.
- * Pieces of a run that is not there (not yet, or deleted) are dropped: the run folder has them.
+ * Pieces of a run that is not there (not yet, or deleted) are dropped: the run folder has them. Those that are there already stay
+ * once when they are written `again`: Postgres may have taken them, and its answer was lost.
  */
-export async function appendLogChunks(db: Database, chunks: readonly LogChunk[]): Promise<void> {
-  if (chunks.length > 0) await insertLogChunks(db.orm, chunks);
+export async function appendLogChunks(db: Database, chunks: readonly LogChunk[], { again = false } = {}): Promise<void> {
+  if (chunks.length > 0) await insertLogChunks(db.orm, chunks, { again });
 }
 
 /** The same inside a transaction: listeners hear of it when that is committed; never, when it is done `quietly`. */
 export async function insertLogChunks(
   connection: Connection,
   chunks: readonly LogChunk[],
-  { quietly = false } = {},
+  { quietly = false, again = false } = {},
 ): Promise<void> {
   for (let start = 0; start < chunks.length; start += 1000) {
     const records = chunks.slice(start, start + 1000).map((chunk) => ({ ...chunk, text: storableText(chunk.text) }));
@@ -30,13 +31,18 @@ export async function insertLogChunks(
           jsonb_to_recordset(${JSON.stringify(records)}::jsonb)
             as (run_id text, step_id text, attempt int, stream text, level text, "offset" bigint, text text, at timestamptz)
         ) with ordinality as c(run_id, step_id, attempt, stream, level, "offset", text, at, place)
-        where exists (select from mirror.runs r where r.id = c.run_id)
+        where exists (select from mirror.runs r where r.id = c.run_id) ${again ? sql`and ${NOT_THERE}` : sql``}
         order by c.place
         returning run_id, id
       )
       select pg_notify('run_progress', run_id || ':' || id) from chunk where not ${quietly}`);
   }
 }
+
+const NOT_THERE = sql`not exists (
+  select from mirror.log_chunks l
+  where l.run_id = c.run_id and l.step_id is not distinct from c.step_id and l.attempt = c.attempt and l.stream = c.stream
+    and l."offset" = c."offset" and l.at = c.at and l.text = c.text)`;
 
 export interface LogQuery {
   stepId?: string | undefined;

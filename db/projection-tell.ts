@@ -35,6 +35,8 @@ export interface Applied {
 interface Manner {
   /** What is outside the mirror (events kept in the run folder, audit rows) is there already. @default false */
   rebuilding?: boolean;
+  /** All events of these executions are there already, though perhaps under other keys. @default false */
+  isHeard?: boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ interface Manner {
 export async function tellFacts(
   tx: Connection,
   narrations: readonly Narration[],
-  { rebuilding = false }: Manner = {},
+  { rebuilding = false, isHeard = false }: Manner = {},
 ): Promise<Applied[]> {
   const ids = narrations.map(({ runId }) => runId);
   await lockRuns(tx, ids);
@@ -69,7 +71,7 @@ export async function tellFacts(
     results.push({ told, gap, applied });
     if (tellings.length > 0) accounts.push({ run, execution, isNew: before === null, told, tellings, facts: applied });
   }
-  if (accounts.length > 0) await writeAccounts(tx, accounts, rebuilding);
+  if (accounts.length > 0) await writeAccounts(tx, accounts, { rebuilding, isHeard });
   return results;
 }
 
@@ -86,7 +88,7 @@ interface Account {
   facts: readonly Fact[];
 }
 
-async function writeAccounts(tx: Connection, accounts: readonly Account[], rebuilding: boolean): Promise<void> {
+async function writeAccounts(tx: Connection, accounts: readonly Account[], { rebuilding, isHeard }: Manner): Promise<void> {
   const loaded = await loadRows(tx, accounts);
   const told = loaded.map((rows, i) => {
     const { run, execution, isNew, tellings, facts } = accounts[i] as Account; // as many as there were asked for
@@ -95,7 +97,7 @@ async function writeAccounts(tx: Connection, accounts: readonly Account[], rebui
     if (rebuilding) rows.forgeries = [];
     const closed = closeOpen(rows);
     const first = tellings.filter(({ again }) => !again).map(({ fact }) => fact);
-    return { rows, events: eventsOf(first, run.projectId, closed) };
+    return { rows, events: isHeard ? [] : eventsOf(first, run.projectId, closed) };
   });
   await appendEvents(tx, told);
   await writeRows(tx, loaded);

@@ -83,6 +83,23 @@ test("without its file of events a run is numbered anew, and that is said", asyn
   expect((await told.mirrorOf(db, "run_b")).events).toHaveLength(22);
 });
 
+test("what was told again under other numbers, as its end came too early, is no event more", async () => {
+  const begin = [told.created("run_n"), told.status("running")];
+  const rest = [told.stepStarted("run_n", 1, "lint"), told.stepFinished("run_n", 1), told.finished("completed")];
+  await applyAccepted(db, told.accepted("run_n", told.created("run_n")));
+  await applyAccepted(db, told.accepted("run_n", told.comment("run_n", "cmt_n", "Meanwhile")));
+  await applyFacts(db, "run_n", "e1", told.narration("run_n", "e1", [...begin, ...rest]));
+  const facts = told.narration("run_n", "e1", [...begin, told.comment("run_n", "cmt_n", "Meanwhile"), ...rest]);
+  await applyFacts(db, "run_n", "e1", facts);
+  await appendEventFile(db, project, "run_n");
+  const { events } = await told.mirrorOf(db, "run_n");
+
+  await recreateMirror(url);
+  await rebuildRun(db, await recorded("run_n", facts));
+
+  expect((await told.mirrorOf(db, "run_n")).events).toEqual(events);
+});
+
 test("a run that was terminated is settled again", async () => {
   const facts = told.narration("run_s", "e1", [
     told.created("run_s"),

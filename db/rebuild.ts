@@ -97,7 +97,9 @@ export async function rebuildRun(db: Database, recorded: Recorded): Promise<Rebu
     if (run.eventSeq === 0) await putEvents(tx, runId, kept);
     for (const { execution, facts } of executions) {
       const sorted = facts.map(storable).sort((a, b) => a.seq - b.seq);
-      await tellFacts(tx, [{ runId, execution, facts: sorted }], { rebuilding: true });
+      // With its end it has told all. What was told again under other numbers has its event under the first.
+      const isHeard = kept.some(({ key }) => key === `finished:${execution}`);
+      await tellFacts(tx, [{ runId, execution, facts: sorted }], { rebuilding: true, isHeard });
     }
     if (settled) await tellSettlement(tx, runId, settled.execution, settled);
     for (const fact of recorded.late) await tellAccepted(tx, storable(fact), { rebuilding: true });

@@ -26,6 +26,7 @@ import { listen } from "./messages.js";
 import { type Narrator, narrator } from "./narrator.js";
 import { closeGate } from "./proxies.js";
 import { goOnFrom, NotRestored } from "./restored.js";
+import { withinResult } from "./run-output.js";
 import { withSessions } from "./sessions.js";
 
 /** How a run ended. */
@@ -162,7 +163,9 @@ function settle(ending: Ending, { timedOut, cancelled, spec }: { timedOut: boole
 }
 
 /** The run's last act. */
-async function close(tell: Narrator, spec: RunSpec, { status, output, error }: Ending): Promise<Json> {
+async function close(tell: Narrator, spec: RunSpec, ending: Ending): Promise<Json> {
+  const { output, error = ending.error } = await withinResult(tell, spec, ending.output);
+  const status = error === ending.error ? ending.status : "failed";
   await gate(tell, spec, { type: "run.finished", status, output, error });
   if (status === "completed") return output;
   if (status === "cancelled") throw new CancelledFailure("The run was cancelled.");

@@ -1,5 +1,6 @@
 import { ActivityCancellationType, CancellationScope, proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
 import type { Activities, CloseGateInput } from "../activities/index.js";
+import type { KeepOutputInput, KeptOutput } from "../activities/oversize.js";
 
 /** Temporal's own retry serves lost workers alone: everything an activity throws is final. */
 const LOST_WORKER_TRIES = 5;
@@ -35,6 +36,18 @@ const near = proxyLocalActivities<Activities>({
   scheduleToCloseTimeout: NEAR_LIMIT,
   retry: { maximumAttempts: 1 },
 });
+
+/** What a local activity is given stays on its worker: no value is too large for it. */
+const { keepOutput: keepBeside } = proxyLocalActivities<Pick<Activities, "keepOutput">>({
+  summary: "output",
+  startToCloseTimeout: "30 seconds",
+  retry: { maximumAttempts: 5, initialInterval: "200ms" },
+});
+
+/** Keeps what the run gives, of any size. A cancel does not stop it. @throws when there is no place for it. */
+export function keepOutput(input: KeepOutputInput): Promise<KeptOutput> {
+  return CancellationScope.nonCancellable(() => keepBeside(input));
+}
 
 /** Waits for Postgres as long as it takes, and comes again after every lost worker. */
 const patient = proxyActivities<Activities>({

@@ -4,8 +4,7 @@ import { agentKills, TURN } from "./agent-kills.js";
 import { DEFINITIONS } from "./definitions.js";
 import { Harness } from "./harness.js";
 import { withScriptedModel } from "./scripted-model.js";
-
-const SEED = 3;
+import { SEED } from "./seed.js";
 
 test("agents whose worker is killed in mid-turn, to write, to plan, or with checks, do their work once, in one session that is counted once (F2)", {
   timeout: 300_000,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { check, type Evidence, type Finding, type RunEvidence } from "./checker.js";
+import { check, type Evidence, type RunEvidence } from "./checker.js";
+import type { Finding, Harm } from "./finding.js";
 
 const STEPS = [1, 2, 3];
 
@@ -29,9 +30,10 @@ function sound(): Evidence {
           attempts: [{ number: 1, status: "completed" }],
         })),
         events: events.map(({ type, ...data }, i) => ({ id: String(i + 1), seq: i + 1, type, data })),
+        refused: [],
         promised: [
-          { kind: "comment", id: "c1", wanted: "hello", found: "hello" },
-          { kind: "artifact", id: "a1", wanted: "f00", found: "f00" },
+          { kind: "comment", id: "c1", wanted: "hello", found: "hello", times: 1 },
+          { kind: "artifact", id: "a1", wanted: "f00", found: "f00", times: 1 },
         ],
         counter: STEPS.map((n) => ({ word: `${n}`, at: 1_000 * n })),
         expected: new Map(STEPS.map((n) => [n, { n }])),
@@ -45,11 +47,16 @@ function sound(): Evidence {
   };
 }
 
-/** Which invariants are found broken once `damage` was done to a sound run. */
-function broken(damage: (run: RunEvidence, evidence: Evidence) => void): Finding["invariant"][] {
+/** What is found once `damage` was done to a sound run. */
+function found(damage: (run: RunEvidence, evidence: Evidence) => void): Finding[] {
   const evidence = sound();
   damage(evidence.runs[0]!, evidence); // there is one
-  return [...new Set(check(evidence).map(({ invariant }) => invariant))];
+  return check(evidence);
+}
+
+/** Which invariants are broken then. */
+function broken(damage: (run: RunEvidence, evidence: Evidence) => void): Finding["invariant"][] {
+  return [...new Set(found(damage).map(({ invariant }) => invariant))];
 }
 
 test("a sound run has no findings", () => {
@@ -67,6 +74,7 @@ const planted: [string, Finding["invariant"], (run: RunEvidence, evidence: Evide
   ["a step with two rows", "I2", (run) => run.steps.push(run.steps[0]!)],
   ["a step that was told of and has no row", "I2", (run) => run.steps.pop()],
   ["a comment that is gone", "I3", (run) => Object.assign(run.promised[0]!, { found: null })],
+  ["a comment that is there twice", "I3", (run) => Object.assign(run.promised[0]!, { times: 2 })],
   ["an artifact with other bytes", "I3", (run) => Object.assign(run.promised[1]!, { found: "f01" })],
   ["a step with another output", "I4", (run) => Object.assign(run.steps[2]!, { output: { n: 4 } })],
   ["a step that failed and should not have", "I4", (run) => Object.assign(run.steps[2]!, { status: "failed" })],
@@ -82,6 +90,7 @@ const planted: [string, Finding["invariant"], (run: RunEvidence, evidence: Evide
   ["a row that a rebuild does not give", "I9", (_, evidence) => evidence.rebuilt?.after.pop()],
   ["a row that only a rebuild gives", "I9", (_, evidence) => evidence.rebuilt?.before.pop()],
   ["a comparison of nothing", "I9", (_, evidence) => Object.assign(evidence, { rebuilt: { before: [], after: [] } })],
+  ["a task that an upgrade could not take up", "I11", (run) => run.refused.push("Nondeterminism")],
   ["a new run that fails", "I10", (_, evidence) => Object.assign(evidence.afterwards!, { status: "failed" })],
   ["a new run that takes too long", "I10", (_, evidence) => Object.assign(evidence.afterwards!, { ms: 31_000 })],
 ];
@@ -89,6 +98,22 @@ const planted: [string, Finding["invariant"], (run: RunEvidence, evidence: Evide
 describe("the checker finds", () => {
   test.each(planted)("%s (%s)", (_, invariant, damage) => {
     expect(broken(damage)).toContain(invariant);
+  });
+});
+
+describe("the harm of what it finds is", () => {
+  test.each<[Harm, string, (run: RunEvidence, evidence: Evidence) => void]>([
+    ["lost", "a run without a row", (run) => run.rows.pop()],
+    ["lost", "a missing line", (run) => run.counter?.splice(1, 1)],
+    ["lost", "a comment that is gone", (run) => Object.assign(run.promised[0]!, { found: null })],
+    ["repeated", "a start that Temporal runs twice", (run) => run.executions.push("COMPLETED")],
+    ["repeated", "a line that is there twice", (run) => run.counter?.push({ word: "2", at: null })],
+    ["repeated", "a comment that is there twice", (run) => Object.assign(run.promised[0]!, { times: 2 })],
+    ["orphans", "a lock that is left", (_, evidence) => evidence.leftovers.push("/tmp/index.lock")],
+    ["gaps", "an event that is missing", (run) => run.events.splice(4, 1)],
+    ["drift", "a row that a rebuild does not give", (_, evidence) => evidence.rebuilt?.after.pop()],
+  ])("%s: %s", (harm, _, damage) => {
+    expect(found(damage).map((finding) => finding.harm)).toContain(harm);
   });
 });
 

@@ -1,5 +1,6 @@
 import { isFinished, type RunStatus } from "../../contract/run.js";
 import { isStepFinished, type StepStatus } from "../../contract/step.js";
+import { type Finding, found, harmOfCount } from "./finding.js";
 import type { CountedLine } from "./traces.js";
 
 /** An event as it came over a stream, with the cursor it came under. */
@@ -30,8 +31,10 @@ export interface RunEvidence {
   steps: SeenStep[];
   /** As one client saw it, its connections after a break included. */
   events: SeenEvent[];
-  /** Ids of comments and artifacts that were answered with 201, and what reading them gives now. */
-  promised: { kind: "comment" | "artifact"; id: string; wanted: string; found: string | null }[];
+  /** Workflow tasks that failed since the code threw, or went another way than its history. */
+  refused: string[];
+  /** Ids of comments and artifacts that were answered with 201, what reading them gives now, and how many there are that give the same. */
+  promised: { kind: "comment" | "artifact"; id: string; wanted: string; found: string | null; times: number }[];
   /** Lines of the run's counter file: each has the number of the step that wrote it. Null: the run counts nothing. */
   counter: CountedLine[] | null;
   /** What a run without faults gives, by step number. */
@@ -52,12 +55,6 @@ export interface Evidence {
   afterwards: { status: string; ms: number } | null;
 }
 
-export interface Finding {
-  invariant: "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10";
-  run_id?: string;
-  what: string;
-}
-
 const SOUND_MS = 30_000;
 /** What a worker has started is ended this long after its kill, in milliseconds; to free a killed one's memory alone takes 30 to 50. */
 export const ENDED_MS = 500;
@@ -67,7 +64,7 @@ export function check(evidence: Evidence): Finding[] {
   const { runs, kills, processes, leftovers, rebuilt, afterwards } = evidence;
   return [
     ...runs.flatMap((run) => checkRun(run, kills)),
-    ...processes.map(({ pid, run_id, command }) => found("I7", `process ${pid} is left: ${command}`, run_id)),
+    ...processes.map(({ pid, run_id, command }) => ({ ...found("I7", `process ${pid} is left: ${command}`), run_id })),
     ...leftovers.map((path) => found("I8", `${path} is left`)),
     ...(rebuilt ? differences(rebuilt) : []),
     ...(afterwards && (afterwards.status !== "completed" || afterwards.ms > SOUND_MS)
@@ -77,15 +74,16 @@ export function check(evidence: Evidence): Finding[] {
 }
 
 export function checkRun(run: RunEvidence, kills: readonly number[]): Finding[] {
-  const checks = [started, finishedOnce, kept, sameOutput, actedOnce, actedBeforeTheKill, inSequence];
+  const checks = [started, finishedOnce, kept, sameOutput, actedOnce, actedBeforeTheKill, inSequence, sameWay];
   return checks.flatMap((one) => one(run, kills).map((finding) => ({ ...finding, run_id: run.run_id })));
 }
 
 /** I1 */
 function started({ rows, executions }: RunEvidence): Finding[] {
   const findings: Finding[] = [];
-  if (rows.length !== 1) findings.push(found("I1", `there are ${rows.length} rows of it`));
-  if (executions.length !== 1) findings.push(found("I1", `there are ${executions.length} executions of it`));
+  if (rows.length !== 1) findings.push(found("I1", `there are ${rows.length} rows of it`, harmOfCount(rows.length)));
+  if (executions.length !== 1)
+    findings.push(found("I1", `there are ${executions.length} executions of it`, harmOfCount(executions.length)));
   const status = rows[0]?.status;
   const [execution] = executions;
   if (status && execution && !fits(status, execution))
@@ -111,12 +109,13 @@ function finishedOnce({ rows, steps, events }: RunEvidence): Finding[] {
   const told = tally(events.filter(({ type }) => type === "workflow.step.completed").map(({ data }) => String(data.step_id)));
   const numbers = tally(steps.map(({ step_number }) => String(step_number)));
   const findings: Finding[] = [];
-  for (const [number, count] of numbers) if (count !== 1) findings.push(found("I2", `step ${number} has ${count} rows`));
+  for (const [number, count] of numbers)
+    if (count !== 1) findings.push(found("I2", `step ${number} has ${count} rows`, harmOfCount(count)));
   for (const { id, name, status } of steps) {
     const count = told.get(id) ?? 0;
     const over = isStepFinished(status);
     if (ended && !over) findings.push(found("I2", `step ${name} is ${status} in a finished run`));
-    if (over && count !== 1) findings.push(found("I2", `the end of step ${name} was told ${count} times`));
+    if (over && count !== 1) findings.push(found("I2", `the end of step ${name} was told ${count} times`, harmOfCount(count)));
   }
   for (const id of told.keys()) if (!steps.some((step) => step.id === id)) findings.push(found("I2", `there is no row of ${id}`));
   return findings;
@@ -124,11 +123,10 @@ function finishedOnce({ rows, steps, events }: RunEvidence): Finding[] {
 
 /** I3 */
 function kept({ promised }: RunEvidence): Finding[] {
-  return promised
-    .filter(({ wanted, found: now }) => now !== wanted)
-    .map(({ kind, id, found: now }) =>
-      found("I3", `the ${kind} ${id} ${now === null ? "cannot be read" : "is not what it was"}`),
-    );
+  return promised.flatMap(({ kind, id, wanted, found: now, times }) => {
+    if (now !== wanted) return [found("I3", `the ${kind} ${id} ${now === null ? "cannot be read" : "is not what it was"}`)];
+    return times > 1 ? [found("I3", `the ${kind} ${id} is there ${times} times`, "repeated")] : [];
+  });
 }
 
 /** I4 */
@@ -160,11 +158,11 @@ function actedOnce({ steps, counter }: RunEvidence): Finding[] {
     const unknown = error?.type === "outcome_unknown" ? 1 : 0;
     if (status === "completed" && count === 0) findings.push(found("I5", `step ${step_number} is completed and left no line`));
     if (count > 1 + lost + unknown)
-      findings.push(found("I5", `step ${step_number} left ${count} lines and tells of ${lost} lost attempts`));
+      findings.push(found("I5", `step ${step_number} left ${count} lines and tells of ${lost} lost attempts`, "repeated"));
   }
   for (const line of lines.keys())
     if (!steps.some(({ step_number }) => String(step_number) === line))
-      findings.push(found("I5", `the line ${line} is of no step`));
+      findings.push(found("I5", `the line ${line} is of no step`, "repeated"));
   return findings;
 }
 
@@ -172,7 +170,9 @@ function actedOnce({ steps, counter }: RunEvidence): Finding[] {
 function actedBeforeTheKill(run: RunEvidence, kills: readonly number[]): Finding[] {
   return repetitions(run, kills)
     .filter(({ afterKillMs }) => afterKillMs > ENDED_MS)
-    .map(({ step, afterKillMs }) => found("I5", `step ${step} acted ${Math.round(afterKillMs)} ms after its worker was killed`));
+    .map(({ step, afterKillMs }) =>
+      found("I5", `step ${step} acted ${Math.round(afterKillMs)} ms after its worker was killed`, "repeated"),
+    );
 }
 
 export interface Repetition {
@@ -201,6 +201,11 @@ function inSequence({ events }: RunEvidence): Finding[] {
   return events.length === 0 ? [found("I6", "the stream was empty")] : [];
 }
 
+/** I11 */
+function sameWay({ refused }: RunEvidence): Finding[] {
+  return refused.map((why) => found("I11", `a task of it failed: ${why}`));
+}
+
 /** I9 */
 export function differences({ before, after }: { before: string[]; after: string[] }): Finding[] {
   if (before.length === 0) return [found("I9", "there was nothing to compare")];
@@ -211,12 +216,9 @@ export function differences({ before, after }: { before: string[]; after: string
   ];
 }
 
-function tally(items: readonly string[]): Map<string, number> {
+/** How often each of them is there. */
+export function tally(items: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
   return counts;
-}
-
-function found(invariant: Finding["invariant"], what: string, run_id?: string): Finding {
-  return { invariant, what, ...(run_id === undefined ? {} : { run_id }) };
 }

@@ -88,6 +88,49 @@ export default defineWorkflow({
 `,
 };
 
+/** Plans, by file. Each has a file that its steps append a word to. */
+export const PLANS: Record<string, string> = {
+  "asks.yaml": `
+name: asks
+steps:
+  - { id: before, type: script, command: "echo before >> {{ args.file }}" }
+  - { id: ask, type: approval, message: Go on? }
+  - { id: after, type: script, command: 'echo {{ ask.by }} >> {{ args.file }}' }
+`,
+  "decides.yaml": `
+name: decides
+steps:
+  - { id: ask, type: approval, message: Go on?, deadline: 4s, default: approve, remind_every: 1s }
+  - { id: after, type: script, command: 'echo {{ ask.approved }} >> {{ args.file }}' }
+`,
+  "listens.yaml": `
+name: listens
+steps:
+  - { id: hold, type: script, command: 'echo held >> {{ args.file }}; until [ -e {{ args.file }}.go ]; do sleep 0.05; done' }
+  - { id: first, type: wait, event: deployed }
+  - { id: second, type: wait, event: deployed, deadline: 1s, on_failure: continue }
+  - { id: after, type: script, command: 'echo {{ first.url }} >> {{ args.file }}' }
+`,
+  "rests.yaml": `
+name: rests
+steps:
+  - { id: nap, type: sleep, duration: "{{ args.rest }}" }
+  - { id: after, type: script, command: 'echo after >> {{ args.file }}' }
+`,
+  "delegates.yaml": `
+name: delegates
+steps:
+  - { id: child, type: workflow, workflow: asks, input: { file: "{{ args.file }}" } }
+  - { id: after, type: script, command: 'echo {{ child.end_reason }} >> {{ args.file }}' }
+`,
+  "careful.yaml": `
+name: careful
+steps:
+  - { id: deploy, type: script, retry: false, command: 'echo acted >> {{ args.file }}; sleep 60' }
+  - { id: after, type: script, command: 'echo after >> {{ args.file }}' }
+`,
+};
+
 /** Put all of them where the project's definitions are looked for. */
 export function writeDefinitions(project: string, definitions: Readonly<Record<string, string>>): void {
   const folder = join(project, ".agent/workflows/definitions");

@@ -1,16 +1,14 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
-import pg from "pg";
-import { pino } from "pino";
+import proto from "@temporalio/proto";
 import { isFinished } from "../../contract/run.js";
 import { openDatabase } from "../../db/database.js";
 import { unsettledExecutions } from "../../db/executions.js";
-import { createPayloadCodec } from "../../payload-codec.js";
-import { rebuild } from "../../worker/rebuild.js";
-import { Replayer } from "../../worker/replayer.js";
-import type { Evidence, RunEvidence, SeenStep } from "./checker.js";
+import { type Evidence, type RunEvidence, type SeenStep, tally } from "./checker.js";
 import type { Harness, WatchedRun } from "./harness.js";
+import { compareRebuilt } from "./mirror.js";
+import { noteFindings } from "./tally.js";
 import { countedLines, leftoversBelow, processesOf } from "./traces.js";
 
 /** Something that was answered with 201, and what it must still be: a comment's text, an artifact's sha256. */
@@ -25,14 +23,14 @@ export interface GatherOptions {
   promised?: readonly Promised[];
   /** Start a run of 3 steps to see that all works. @default true */
   afterwards?: boolean;
-  /** Stop everything at the end, rebuild the projection and compare. @default false */
-  rebuilt?: boolean;
+  /** Stop everything at the end, rebuild the projection and compare; or what was compared before. @default false */
+  rebuilt?: boolean | Evidence["rebuilt"];
 }
 
 const QUIET_MS = 2_000;
 const LONGEST_MS = 60_000;
 
-/** Wait until nothing changes any more, then look at everything there is. With `rebuilt` the stack is down afterwards. */
+/** Wait until nothing changes any more, then look at everything there is. With `rebuilt: true` the stack is down afterwards. */
 export async function gather(harness: Harness, options: GatherOptions = {}): Promise<Evidence> {
   const { promised = [], afterwards = true, rebuilt = false } = options;
   const sound = afterwards ? await threeSteps(harness) : null;
@@ -47,10 +45,14 @@ export async function gather(harness: Harness, options: GatherOptions = {}): Pro
       runs.push({
         run_id: run.id,
         rows: rows.filter(({ id }) => id === run.id),
-        executions: await executionsOf(temporal, run.id),
+        ...(await executionsOf(temporal, run.id)),
         steps: await stepsOf(harness, run.id),
         events: run.stream.seen,
-        promised: await Promise.all(promised.filter(({ run_id }) => run_id === run.id).map((one) => readBack(harness, one))),
+        promised: await readBack(
+          harness,
+          run.id,
+          promised.filter(({ run_id }) => run_id === run.id),
+        ),
         counter: run.counter === null ? null : countedLines(run.counter),
         expected: expectedOf(run),
       });
@@ -59,7 +61,7 @@ export async function gather(harness: Harness, options: GatherOptions = {}): Pro
     await connection.close();
   }
   const over = rows.filter(({ status }) => isFinished(status)).map(({ id }): string => id);
-  return {
+  const evidence: Evidence = {
     runs,
     kills: harness.kills,
     processes: processesOf(over),
@@ -67,8 +69,10 @@ export async function gather(harness: Harness, options: GatherOptions = {}): Pro
       (path) => path !== `${harness.home}/lock`,
     ),
     afterwards: sound,
-    rebuilt: rebuilt ? await compareRebuilt(harness) : null,
+    rebuilt: rebuilt === true ? await compareRebuilt(harness) : rebuilt || null,
   };
+  noteFindings(harness, evidence);
+  return evidence;
 }
 
 async function threeSteps(harness: Harness): Promise<Evidence["afterwards"]> {
@@ -80,7 +84,7 @@ async function threeSteps(harness: Harness): Promise<Evidence["afterwards"]> {
 }
 
 /** No new event for 2 s, and no closed run that is still to be settled and tidied; after a minute, as it is. */
-async function quiet(harness: Harness): Promise<void> {
+export async function quiet(harness: Harness): Promise<void> {
   const db = openDatabase(harness.stack.databaseUrl);
   try {
     let [last, since] = ["", Date.now()];
@@ -94,11 +98,29 @@ async function quiet(harness: Harness): Promise<void> {
   }
 }
 
-async function executionsOf(temporal: Client, runId: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { status } of temporal.workflow.list({ query: `WorkflowId = "${runId}"` })) found.push(status.name);
-  // A run that was continued is one all the same.
-  return found.filter((status) => status !== "CONTINUED_AS_NEW");
+async function executionsOf(temporal: Client, runId: string): Promise<Pick<RunEvidence, "executions" | "refused">> {
+  const executions: string[] = [];
+  const refused: string[] = [];
+  for await (const { status, runId: execution } of temporal.workflow.list({ query: `WorkflowId = "${runId}"` })) {
+    // A run that was continued is one all the same.
+    if (status.name !== "CONTINUED_AS_NEW") executions.push(status.name);
+    refused.push(...(await refusedTasks(temporal, runId, execution)));
+  }
+  return { executions, refused };
+}
+
+const { WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
+/** Others are Temporal's own affair, such as a task that a signal has overtaken. */
+const OF_THE_CODE = [
+  WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR,
+  WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
+];
+
+async function refusedTasks(temporal: Client, runId: string, execution: string): Promise<string[]> {
+  const { events } = await temporal.workflow.getHandle(runId, execution).fetchHistory();
+  return (events ?? []).flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
+    failed?.cause && OF_THE_CODE.includes(failed.cause) ? [failed.failure?.message ?? WorkflowTaskFailedCause[failed.cause]] : [],
+  );
 }
 
 /** A step at its first attempt has lost none. */
@@ -114,18 +136,32 @@ async function stepsOf(harness: Harness, runId: string): Promise<SeenStep[]> {
   return steps;
 }
 
-async function readBack({ client }: Harness, { run_id, kind, id, wanted }: Promised): Promise<RunEvidence["promised"][number]> {
-  const found = async () => {
-    if (kind === "comment") return (await client.all(`/api/runs/${run_id}/comments`)).find((one) => one.id === id)?.text ?? null;
-    const response = await fetch(`${client.url}/api/artifacts/${id}/download`, {
-      headers: { authorization: `Bearer ${client.token}` },
-    });
-    if (!response.ok) return null;
-    return createHash("sha256")
-      .update(new Uint8Array(await response.arrayBuffer()))
-      .digest("hex");
-  };
-  return { kind, id, wanted, found: await found() };
+async function readBack(harness: Harness, runId: string, promised: readonly Promised[]): Promise<RunEvidence["promised"]> {
+  if (promised.length === 0) return [];
+  const { client } = harness;
+  const comments: { id: string; text: string }[] = await client.all(`/api/runs/${runId}/comments`);
+  const artifacts: { id: string; sha256: string }[] = await client.all(`/api/runs/${runId}/artifacts`);
+  const texts = new Map(comments.map(({ id, text }) => [id, text]));
+  const contents = { comment: tally(comments.map(({ text }) => text)), artifact: tally(artifacts.map(({ sha256 }) => sha256)) };
+  return Promise.all(
+    promised.map(async ({ kind, id, wanted }) => ({
+      kind,
+      id,
+      wanted,
+      found: kind === "comment" ? (texts.get(id) ?? null) : await downloadedHash(harness, id),
+      times: contents[kind].get(wanted) ?? 0,
+    })),
+  );
+}
+
+async function downloadedHash({ client }: Harness, artifactId: string): Promise<string | null> {
+  const response = await fetch(`${client.url}/api/artifacts/${artifactId}/download`, {
+    headers: { authorization: `Bearer ${client.token}` },
+  });
+  if (!response.ok) return null;
+  return createHash("sha256")
+    .update(new Uint8Array(await response.arrayBuffer()))
+    .digest("hex");
 }
 
 function expectedOf({ workflow, steps }: WatchedRun): Map<number, unknown> {
@@ -135,63 +171,4 @@ function expectedOf({ workflow, steps }: WatchedRun): Map<number, unknown> {
     if (workflow === "count-activity") expected.set(n, `done ${n}`);
   }
   return expected;
-}
-
-const TABLES = [
-  "runs",
-  "steps",
-  "step_attempts",
-  "comments",
-  "artifacts",
-  "checkpoints",
-  "agent_sessions",
-  "tool_calls",
-  "approval_answers",
-  "log_chunks",
-  "events",
-];
-/** Of the projection's own making: a moment of writing, not a fact. */
-const OWN = ["id", "txid", "xid", "place", "written_at", "updated_at"];
-
-/** The projection as it is and as it is made again from Temporal and the runs' folders; the stack is down afterwards. */
-export async function compareRebuilt(harness: Harness): Promise<NonNullable<Evidence["rebuilt"]>> {
-  await harness.stack.stop();
-  harness.stack = await harness.startBare();
-  const { databaseUrl, temporalAddress } = harness.stack;
-  const before = await dump(databaseUrl);
-
-  const connection = await Connection.connect({ address: temporalAddress });
-  const db = openDatabase(databaseUrl);
-  const replayer = new Replayer({ home: harness.home, log: pino({ level: "silent" }) });
-  try {
-    const dataConverter = { payloadCodecs: [await createPayloadCodec(harness.home)] };
-    const client = new Client({ connection, dataConverter });
-    await rebuild({ db, databaseUrl, client, replayer, say: () => {} });
-  } finally {
-    replayer.stop();
-    await Promise.all([db.close(), connection.close()]);
-  }
-  return { before, after: await dump(databaseUrl) };
-}
-
-/** Every row as a line. Ids that count insertions are left out where a row has others. */
-async function dump(url: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    const lines: string[] = [];
-    for (const table of TABLES) {
-      const { rows } = await client.query<{ row: Record<string, unknown> }>(`select to_jsonb(t) as row from mirror.${table} t`);
-      for (const { row } of rows) lines.push(`${table} ${line(row)}`);
-    }
-    return lines;
-  } finally {
-    await client.end();
-  }
-}
-
-function line(row: Record<string, unknown>): string {
-  const kept = Object.entries(row).filter(([name, value]) => !OWN.includes(name) || (name === "id" && typeof value === "string"));
-  return JSON.stringify(Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1))));
 }

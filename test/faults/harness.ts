@@ -1,16 +1,21 @@
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { readConfig } from "../../config.js";
 import { freePort } from "../../local/ports.js";
 import { removeOutside } from "../../local/postgres-account.js";
 import { isAlive, markOf } from "../../local/process-mark.js";
-import { type Stack, type StackOptions, startStack } from "../../local/stack.js";
+import { type ChildScript, type Stack, type StackOptions, startStack } from "../../local/stack.js";
+import { builtFile } from "../../package-root.js";
+import { currentTest } from "../support/current-test.js";
 import { makeRepository } from "../support/repository.js";
 import { FaultClient, type Follower } from "./client.js";
 import { DEFINITIONS, writeDefinitions } from "./definitions.js";
 import { type OutageServer, outagePostgres, outageTemporal, temporalBinary } from "./servers.js";
+import { startWith } from "./start-with.js";
 
 export interface HarnessOptions {
   /** Absolute and new; everything lies below it, and other accounts may pass through it. */
@@ -21,6 +26,10 @@ export interface HarnessOptions {
   settings?: Readonly<Record<string, string>>;
   /** Source texts by name; a name without an ending is TypeScript. @default DEFINITIONS */
   definitions?: Readonly<Record<string, string>>;
+  /** What is started in place of the worker. */
+  worker?: ChildScript;
+  /** Folder of the Longhaul that everything is begun with; `startAgain` starts this one. @default this one */
+  build?: string;
   log?: (line: string) => void;
 }
 
@@ -32,6 +41,8 @@ export interface WatchedRun {
   counter: string | null;
   steps: number;
   stream: Follower;
+  /** The test that started it; undefined outside of tests. */
+  startedBy: string | undefined;
 }
 
 /** A point of `fault.ts` where worker or API is to die, once. */
@@ -45,6 +56,7 @@ export class Harness {
   readonly runs: WatchedRun[] = [];
   /** When a worker was killed, in milliseconds. */
   readonly kills: number[] = [];
+  private counters = 0;
   private constructor(
     readonly folder: string,
     readonly home: string,
@@ -63,6 +75,8 @@ export class Harness {
     ownServers = false,
     definitions = DEFINITIONS,
     settings = {},
+    worker,
+    build,
     log = () => {},
   }: HarnessOptions): Promise<Harness> {
     const home = join(folder, "home");
@@ -81,10 +95,10 @@ export class Harness {
       LONGHAUL_TEMPORAL_BIN: await temporalBinary(),
       ...(servers ? { TEMPORAL_ADDRESS: servers.temporal.address, DATABASE_URL: servers.postgres.address } : {}),
     };
-    const options = { temporalUi: false, log };
+    const options = { temporalUi: false, log, ...(worker ? { worker } : {}) };
     let stack: Stack | undefined;
     try {
-      stack = await startStack(readConfig(env), options);
+      stack = await startWith(build, env, options);
       const client = new FaultClient(stack.url, stack.token ?? "");
       const path = await makeRepository(folder);
       writeDefinitions(path, definitions);
@@ -103,7 +117,7 @@ export class Harness {
 
   /** Start a counting run and follow its events. */
   async count(workflow: "count-shell" | "count-activity" | "count-agent", steps: number): Promise<WatchedRun> {
-    const counter = join(this.folder, "counters", `${this.runs.length}`);
+    const counter = join(this.folder, "counters", String(this.counters++));
     return this.begin(workflow, { file: counter, steps }, { counter, steps });
   }
 
@@ -118,7 +132,8 @@ export class Harness {
     const headers = { "idempotency-key": randomUUID() };
     const body = { workflow, project_id: this.project.id, input };
     const { body: answer } = await this.client.insist("POST", "/api/runs", { body, headers });
-    const run = { id: answer.data.id, workflow, counter, steps, stream: this.client.follow(answer.data.id) };
+    const { id }: { id: string } = answer.data;
+    const run = { id, workflow, counter, steps, stream: this.client.follow(id), startedBy: currentTest() };
     this.runs.push(run);
     return run;
   }
@@ -170,7 +185,15 @@ export class Harness {
     await sleep(200);
   }
 
-  /** After `killAll`. */
+  /** End all in order and make the projection anew as people do, by `longhaul rebuild`. Afterwards all runs again. */
+  async rebuild(): Promise<void> {
+    await this.stack.stop();
+    const { PATH, HOME } = process.env;
+    await promisify(execFile)(process.execPath, [builtFile("cli/main.js"), "rebuild"], { env: { PATH, HOME, ...this.env } });
+    await this.startAgain();
+  }
+
+  /** When it was stopped or killed. */
   async startAgain(): Promise<void> {
     await Promise.all([this.servers?.temporal.start(), this.servers?.postgres.start()]);
     this.stack = await startStack(readConfig(this.env), this.options);

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { agentKills, summary, TURN } from "./agent-kills.js";
 import { ENDED_MS } from "./checker.js";
 import { DEFINITIONS } from "./definitions.js";
+import type { Harm } from "./finding.js";
 import { killRound } from "./kill-round.js";
 import { withHarness } from "./scratch.js";
 import { withScriptedModel } from "./scripted-model.js";
@@ -75,15 +76,14 @@ const sound = await withScriptedModel(async () => {
   const { runs, steps, workerKills, treeKills, repeated, stepsWithLostAttempts, findings } = result;
   const times = result.recoveries.toSorted((a, b) => a - b);
   for (const { invariant, run_id, what } of findings) console.log(`${invariant} ${run_id ?? ""}: ${what}`);
-  const count = (...invariants: string[]) => findings.filter(({ invariant }) => invariants.includes(invariant)).length;
-  const outside = findings.filter(({ what }) => /lost attempts|was killed/.test(what)).length;
+  const count = (...harms: Harm[]) => findings.filter(({ harm }) => harms.includes(harm)).length;
   const late = repeated.filter((ms) => ms > 0);
   const median = times[Math.floor(times.length / 2)] ?? 0;
   console.log(
     `Seed ${values.seed}: ${workerKills + treeKills} kills (${workerKills} of the worker, ${treeKills} of everything), ${runs} runs, ${steps} steps. ` +
-      `Lost ${count("I1", "I2", "I3", "I4", "I5", "I6") - outside}, repeated outside the window ${outside}, repeated inside it ${repeated.length} ` +
+      `Lost ${count("lost", "gaps")}, repeated outside the window ${count("repeated")}, repeated inside it ${repeated.length} ` +
       `(${repeated.length - late.length} killed after the effect, ${late.length} up to ${Math.round(Math.max(0, ...late))} ms before it; ` +
-      `${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("I7", "I8", "I9", "I10")}. ` +
+      `${stepsWithLostAttempts} steps tell of a lost attempt), other findings ${count("orphans", "drift")}. ` +
       `Went on after ${seconds(median)} (median), ${seconds(times.at(-1) ?? 0)} (longest).`,
   );
   return findings.length === 0;

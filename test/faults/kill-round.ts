@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { check, type Finding, repetitions } from "./checker.js";
+import { check, repetitions } from "./checker.js";
 import { gather } from "./evidence.js";
+import type { Finding } from "./finding.js";
 import type { Harness, WatchedRun } from "./harness.js";
 import { Random } from "./random.js";
 import { counterLines } from "./traces.js";

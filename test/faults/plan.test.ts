@@ -5,52 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { testFolder } from "../support/stack.js";
 import { check } from "./checker.js";
+import { PLANS } from "./definitions.js";
 import { gather } from "./evidence.js";
 import { Harness, type WatchedRun } from "./harness.js";
 import { counterLines } from "./traces.js";
-
-/** Each has a file that its steps append a word to. */
-const DEFINITIONS = {
-  "asks.yaml": `
-name: asks
-steps:
-  - { id: before, type: script, command: "echo before >> {{ args.file }}" }
-  - { id: ask, type: approval, message: Go on? }
-  - { id: after, type: script, command: 'echo {{ ask.by }} >> {{ args.file }}' }
-`,
-  "decides.yaml": `
-name: decides
-steps:
-  - { id: ask, type: approval, message: Go on?, deadline: 4s, default: approve, remind_every: 1s }
-  - { id: after, type: script, command: 'echo {{ ask.approved }} >> {{ args.file }}' }
-`,
-  "listens.yaml": `
-name: listens
-steps:
-  - { id: hold, type: script, command: 'echo held >> {{ args.file }}; until [ -e {{ args.file }}.go ]; do sleep 0.05; done' }
-  - { id: first, type: wait, event: deployed }
-  - { id: second, type: wait, event: deployed, deadline: 1s, on_failure: continue }
-  - { id: after, type: script, command: 'echo {{ first.url }} >> {{ args.file }}' }
-`,
-  "rests.yaml": `
-name: rests
-steps:
-  - { id: nap, type: sleep, duration: "{{ args.rest }}" }
-  - { id: after, type: script, command: 'echo after >> {{ args.file }}' }
-`,
-  "delegates.yaml": `
-name: delegates
-steps:
-  - { id: child, type: workflow, workflow: asks, input: { file: "{{ args.file }}" } }
-  - { id: after, type: script, command: 'echo {{ child.end_reason }} >> {{ args.file }}' }
-`,
-  "careful.yaml": `
-name: careful
-steps:
-  - { id: deploy, type: script, retry: false, command: 'echo acted >> {{ args.file }}; sleep 60' }
-  - { id: after, type: script, command: 'echo after >> {{ args.file }}' }
-`,
-};
 
 const REST_MS = 4_000;
 
@@ -61,7 +19,7 @@ interface Writing extends WatchedRun {
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await Harness.start({ folder: testFolder(), ownServers: true, definitions: DEFINITIONS });
+  harness = await Harness.start({ folder: testFolder(), ownServers: true, definitions: PLANS });
 });
 afterAll(() => harness?.stop());
 

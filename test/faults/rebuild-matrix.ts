@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { differences } from "./checker.js";
-import { compareRebuilt } from "./evidence.js";
 import type { Harness } from "./harness.js";
+import { compareRebuilt } from "./mirror.js";
 import { MIXED, type MixedRun, startMixed } from "./mixed-runs.js";
 import { withHarness } from "./scratch.js";
 import { withScriptedModel } from "./scripted-model.js";

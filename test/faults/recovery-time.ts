@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkRun, type Finding } from "./checker.js";
+import { checkRun } from "./checker.js";
 import { gather } from "./evidence.js";
+import type { Finding } from "./finding.js";
 import type { Harness } from "./harness.js";
 import { counterLines } from "./traces.js";
 

@@ -16,6 +16,10 @@ export interface OutageServer {
   stop(): Promise<void>;
   /** Start it on its data and address; returns once it answers. */
   start(): Promise<void>;
+  /** Stop it and all its processes where they are: connections stay open, and nobody answers. */
+  freeze(): void;
+  /** Have them go on. */
+  thaw(): void;
   /** `kill`, nothing for so long, `start`. */
   outage(ms: number): Promise<void>;
 }
@@ -49,12 +53,17 @@ export function temporalBinary(): Promise<string> {
 
 function under(first: Process, start: () => Promise<Process>, address: string): OutageServer {
   let server: Process | undefined = first;
+  const signalAll = (signal: NodeJS.Signals) => {
+    if (server) for (const pid of withDescendants(server.pid)) send(pid, signal);
+  };
   const self: OutageServer = {
     address,
     kill() {
-      if (server) for (const pid of withDescendants(server.pid)) killNow(pid);
+      signalAll("SIGKILL");
       server = undefined;
     },
+    freeze: () => signalAll("SIGSTOP"),
+    thaw: () => signalAll("SIGCONT"),
     async stop() {
       const last = server;
       server = undefined;
@@ -89,9 +98,9 @@ function parentOf(pid: string): number {
   }
 }
 
-function killNow(pid: number): void {
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // Gone already.
   }
