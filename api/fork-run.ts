@@ -21,7 +21,13 @@ export const ForkBody = z.strictObject({
   /** Outputs that count instead of what earlier steps gave, by the step's key (its last doing) or number. */
   outputs: JsonObject.optional(),
   /** Of the workflow; left out: the run's own. */
-  revision: z.int().min(1).optional(),
+  revision: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .optional(),
+  /** Only say what would be made of the steps before. */
+  dry_run: z.boolean().optional(),
 });
 export type ForkBody = z.output<typeof ForkBody>;
 
@@ -69,7 +75,8 @@ export async function prepareFork(
     workflow: { id: state.header.workflow_id, revision: body.revision ?? state.header.workflow_revision },
     mode: hasGit ? (workspace.mode === "clone" ? "clone" : "worktree") : "in_place",
     baseBranch: workspace.base_branch,
-    ...(tree === undefined ? {} : { from: { run_id: id, ...tree, path: workspace.path, branch: run.branch_name } }),
+    ...(tree && { from: { run_id: id, ...tree, path: workspace.path, branch: run.branch_name } }),
+    ...(!tree && run.branch_name !== null && { insteadOf: run.branch_name }),
     spec: {
       ...header,
       user_id: user.id,
@@ -104,7 +111,8 @@ function withoutTrees(id: string): ConflictError {
   return new ConflictError(`${why} Fork it at step 1, or start its workflow anew.`, "checkpoints_removed");
 }
 
-async function programOf({ db }: ApiContext, { header }: RunState, revision: number | undefined): Promise<Program> {
+/** @throws {InvalidError} when it was never loaded. */
+export async function programOf({ db }: ApiContext, { header }: RunState, revision: number | undefined): Promise<Program> {
   const program = await getProgram(db, header.workflow_id, revision ?? header.workflow_revision);
   if (program) return withStrategy(program, header.on_failure);
   const message = "was never loaded";

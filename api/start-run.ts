@@ -57,6 +57,8 @@ export interface PreparedRun {
   baseBranch: string | null;
   /** The tree of another run that this one begins with. */
   from?: TreeOrigin;
+  /** The branch of another run that has it: this one has its own in its place. */
+  insteadOf?: string;
 }
 
 /** What is run, before it is known as which workflow. */
@@ -129,7 +131,7 @@ export async function startRun(
   prepared: PreparedRun,
   { id, created_at, workflow }: RunIdentity,
 ): Promise<void> {
-  const { project, mode, baseBranch, from } = prepared;
+  const { project, mode, baseBranch, from, insteadOf } = prepared;
   const path = mode === "in_place" ? project.path : join(context.config.home, "worktrees", project.id, id);
   const spec: RunSpec = {
     ...prepared.spec,
@@ -137,7 +139,7 @@ export async function startRun(
     workflow_id: workflow.id,
     workflow_revision: workflow.revision,
     created_at,
-    workspace: { mode, path, base_branch: baseBranch, ...(from && { from }) },
+    workspace: { mode, path, base_branch: baseBranch, ...(from && { from }), ...(insteadOf && { instead_of: insteadOf }) },
   };
   if (Buffer.byteLength(JSON.stringify(spec)) > SPEC_LIMIT) {
     const message = `is too large: code and input together may have ${SPEC_LIMIT} bytes`;

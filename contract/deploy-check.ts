@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Fate, ForkTrial } from "./fork-dry-run.js";
 import { RunStatus } from "./run.js";
 import type { Program } from "./run-spec.js";
 import { StepKind } from "./step.js";
@@ -95,4 +96,6 @@ export interface DeployChecker {
    * @throws {InvalidError} when no build is there.
    */
   build(given: { folder: string; workflow_id?: string | undefined; closed: number }): Promise<DeployCheck>;
+  /** What a fork would make of each of its steps, in their order. */
+  fork(given: ForkTrial): Promise<Fate[]>;
 }

@@ -45,6 +45,8 @@ export interface WorkspaceSpec {
   owner?: string;
   /** What is in it at first. Left out: the base. */
   from?: TreeOrigin;
+  /** Of a run that goes on from another one without a tree of it: that one's last branch, in whose place it has its own. */
+  instead_of?: string;
   /** How often the run whose tree it is was restored: what an execution before that has still to do is refused. @default 0 */
   restored?: number;
 }

@@ -11,6 +11,8 @@ export interface Seed {
   before: number;
   /** Outputs that count instead of what those steps gave, by step number. */
   outputs?: Record<string, Json>;
+  /** Set in trials alone: all that is taken, in the order in which it ended. Nothing is read, no timer is waited for. */
+  tried?: SeededStep[];
 }
 
 /** A step as it ended in the run that a run goes on from. */

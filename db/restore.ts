@@ -129,7 +129,7 @@ export async function planRestore(
     state: (state && found.get(state.number)?.state) ?? {},
     phase: (last && (await phaseOf(db, runId, last))) ?? phases[0] ?? null,
     ...(await gitOf(db, runId, kept)),
-    tree: (await lastTree(db, runId, kept.map(toBrief))) ?? null,
+    tree: (await lastTree(db, runId, kept)) ?? null,
   };
   return { ...header, program, workspace: { ...workspace, restored: restore.count }, restore };
 }
@@ -204,8 +204,4 @@ async function gitOf(
 function textOf(value: Json, field: string): string | null {
   const found = typeof value === "object" && value !== null && !Array.isArray(value) ? value[field] : null;
   return typeof found === "string" ? found : null;
-}
-
-function toBrief({ number, key, status }: EndedStep) {
-  return { number, key, status: status === "failed" ? ("failed" as const) : ("completed" as const) };
 }

@@ -13,6 +13,7 @@ const PAGE_STEPS = 500;
 export interface SeededBrief {
   number: number;
   key: string;
+  iteration: number;
   status: "completed" | "failed";
 }
 
@@ -22,6 +23,7 @@ export async function seededSteps(db: Database, { run_id, before }: Pick<Seed, "
     .select({
       number: steps.stepNumber,
       key: steps.stepKey,
+      iteration: steps.iteration,
       status: steps.status,
       execution: steps.execution,
       seq: steps.statusSeq,
@@ -40,7 +42,7 @@ export async function seededSteps(db: Database, { run_id, before }: Pick<Seed, "
   const age = (execution: string | null) => executions.indexOf(execution);
   return rows
     .toSorted((a, b) => age(a.execution) - age(b.execution) || a.seq - b.seq)
-    .map(({ number, key, status }) => ({ number, key, status: status === "failed" ? "failed" : "completed" }));
+    .map(({ status, execution: _, seq: __, ...step }) => ({ ...step, status: status === "failed" ? "failed" : "completed" }));
 }
 
 /**
@@ -154,7 +156,7 @@ async function statesOf(db: Database, runId: string, numbers: number[]): Promise
 export async function lastTree(
   db: Database,
   runId: string,
-  ended: readonly SeededBrief[],
+  ended: readonly Pick<SeededBrief, "number">[],
 ): Promise<{ step_number: number; commit: string } | undefined> {
   const numbers = ended.map(({ number }) => number);
   if (numbers.length === 0) return undefined;

@@ -57,6 +57,25 @@ describe("a fork", () => {
     expect(execFileSync("git", ["branch", "--show-current"], { cwd: tree(forked), encoding: "utf8" }).trim()).toBe(branch);
   });
 
+  test("at its first step has a branch of its own, too, also when it is restored", async () => {
+    const run = await stack.start(
+      workflow(
+        "branching",
+        `await ctx.git.ensureBranch("feature/first"); await ctx.shell("echo one > one.txt", { name: "one" }); await ctx.git.commit("One");`,
+      ),
+    );
+    await run.finished();
+
+    const forked = await ended(idOf(await fork(run, { step_number: 1 })));
+    await ask("POST", `/api/runs/${forked.id}/restore`, { checkpoint_id: `${forked.id}-k1` });
+    const restored = await ended(forked.id);
+
+    const branch_name = `feature/first-fork-${forked.id.slice(-6)}`;
+    expect(forked).toMatchObject({ status: "completed", branch_name });
+    expect(restored).toMatchObject({ status: "completed", branch_name, resume_count: 1 });
+    expect(await run.row()).toMatchObject({ branch_name: "feature/first" });
+  });
+
   test("takes other outputs of earlier steps, and another input", async () => {
     const run = await stack.start(
       workflow(

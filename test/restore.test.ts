@@ -10,10 +10,6 @@ import type { Reply } from "./support/api.js";
 import { type Longhaul, longhaul, type RunRow, type StartedRun } from "./support/longhaul.js";
 import { type Ask, served } from "./support/served.js";
 
-/** Which step the run is taken back to; with LONGHAUL_RESTORES=every, one after the other to each. */
-const SEED = Number(process.env.LONGHAUL_SEED ?? Math.floor(Math.random() * 1_000));
-const EVERY = process.env.LONGHAUL_RESTORES === "every";
-
 let stack: Longhaul;
 let ask: Ask;
 beforeAll(async () => {
@@ -190,45 +186,6 @@ describe("a restore", () => {
     expect(parent_run_id).toBe(run.id);
     await expect.poll(async () => ((await ask("GET", `/api/runs/${id}`)).body.data as RunRow).status).toBe("completed");
     expect(readFileSync(outside, "utf8").trim().split("\n").join("")).toBe("12345455");
-  });
-
-  test(`at any step repeats nothing before it and has the tree of then (seed ${SEED})`, {
-    timeout: EVERY ? 1_800_000 : 120_000,
-  }, async () => {
-    const outside = join(stack.project, "..", "every-effects");
-    const lines = () => readFileSync(outside, "utf8").trim().split("\n");
-    // Each step notes the tree that it finds, as git names it.
-    const note = `note() { echo "$1 $(GIT_INDEX_FILE=$(mktemp -u) sh -c "git add -A; git write-tree")" >> ${outside}; echo "$1" >> "$1.txt"; }`;
-    const run = await stack.start(
-      workflow(
-        "every",
-        `const say = (name) => ctx.shell(${JSON.stringify(note)} + "; note " + name, { name });
-         await say("a");
-         await ctx.git.ensureBranch("feature/every");
-         await say("b");
-         await ctx.parallel(["p", "q", "r"].map((name) => () => ctx.shell("echo " + name + " >> ${outside}; touch " + name, { name })));
-         for (const n of [1, 2, 3]) await say("loop-" + n);
-         await ctx.git.commit("All of it");
-         await say("y");
-         await say("z");`,
-      ),
-    );
-    await run.finished();
-    const found = new Set(lines());
-    const steps = (await run.row()).steps.map(({ step_number }) => step_number);
-    for (const at of EVERY ? steps.keys() : [SEED % steps.length]) {
-      const before = lines();
-      const { steps: now } = await run.row();
-      const reply = await restore(run, now[at]?.id.replace(/-(\d+)$/, "-k$1") ?? "");
-      const kept: RunRow = reply.body.data;
-      const row = await run.finished();
-
-      expect(row).toMatchObject({ status: "completed", branch_name: "feature/every" });
-      const again = lines().slice(before.length);
-      const names = row.steps.filter(({ id }) => !kept.steps.some((step) => step.id === id)).map(({ step_id }) => step_id);
-      expect(again.map((line) => line.split(" ")[0]).sort()).toEqual(names.filter((name) => !name.startsWith("git")).sort());
-      expect(again.filter((line) => !found.has(line))).toEqual([]);
-    }
   });
 
   test("is what a reset in Temporal itself becomes: nothing is done but what follows its point", async () => {

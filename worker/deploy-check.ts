@@ -10,6 +10,7 @@ import { lineOfStep } from "../definition/step-lines.js";
 import { createPayloadCodec } from "../payload-codec.js";
 import { isAsRecorded, partingOf } from "./compare-replays.js";
 import { outlookOf } from "./fork-outlook.js";
+import { tryFork } from "./fork-trial.js";
 import { withOtherSpec } from "./other-spec.js";
 import { historyOf } from "./recorded-history.js";
 import type { History } from "./replayer.js";
@@ -57,6 +58,7 @@ export function createDeployChecker(deps: CheckerDeps): DeployChecker {
       const runs = await recordedRuns(deps.db, which);
       return { ...(await collect(deps, compareAll(deps, runs, { build, change: (spec) => spec, both: false }))), build };
     },
+    fork: (given) => tryFork(deps, given),
   };
 }
 

@@ -30,7 +30,7 @@ function fateInPlan({ key }: ToldStep, own: Program, other: PlanProgram): keyof 
 }
 
 /** Of a panel's member `<key>.<name>`, the panel. */
-function stepOf({ plan }: PlanProgram, key: string): PlanStep | undefined {
+export function stepOf({ plan }: PlanProgram, key: string): PlanStep | undefined {
   const all = [...plan.steps, ...(plan.on_failure ?? []), ...(plan.finally ?? [])];
   return all.find((step) => step.key === key) ?? all.find((step) => key.startsWith(`${step.key}.`));
 }

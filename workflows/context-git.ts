@@ -16,7 +16,8 @@ interface GitNote {
 
 /** `ctx.git`: what changes something is a step, what looks is not. */
 export function gitContext(engine: Engine): Git {
-  const theirs = engine.spec.workspace.from?.branch ?? null;
+  const { from: origin, instead_of = null } = engine.spec.workspace;
+  const theirs = origin ? origin.branch : instead_of;
 
   /** A run that goes on from another one has a branch of its own in the place of that one's. */
   function own(branch: string): string {

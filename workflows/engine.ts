@@ -96,6 +96,8 @@ export class Engine {
   readonly tree: RunTree;
   private readonly seeding: Seeding | undefined;
   private readonly places = new AsyncLocalStorage<Place>();
+  /** Set for steps that one gathers whose end is looked for: they are taken as they ended, and none of them begins. */
+  private readonly gathered = new AsyncLocalStorage<true>();
   private readonly results = new Map<string, StepResult>();
   private readonly rowIds = new Map<string, string>();
   private readonly open = new Set<Promise<unknown>>();
@@ -280,6 +282,10 @@ export class Engine {
     const { resumption } = this;
     const taken = resumption?.isOver === false ? await this.takeUp(plan, work, resumption) : undefined;
     if (taken?.isOver) return taken.value;
+    if (this.gathered.getStore()) {
+      if (taken) this.numbering.uncount(key);
+      throw new CancelledFailure("It begins with the step that gathers it.");
+    }
     const wait = taken?.wait;
     // One that is stopped at the gate has no number: numbers have no gap.
     if (!wait && this.passage.isShut && (options.if !== false || !this.life.isPaused)) await this.passage.enter();
@@ -307,11 +313,13 @@ export class Engine {
     const iteration = this.numbering.count(key);
     const name = nameOf(key, iteration);
     // Its steps are taken one by one, as they ended, and it ends when they do.
-    const gathered = plan.gathers
-      ? settled(work({ step: this.numbering.refOf(0, kind, key, {}, iteration), attempt: 1, lost: 0 }))
-      : undefined;
+    const gather = () => settled(work({ step: this.numbering.refOf(0, kind, key, {}, iteration), attempt: 1, lost: 0 }));
+    const gathered = plan.gathers ? this.gathered.run(true, gather) : undefined;
     const ended = await resumption.take(name);
-    if (!ended) return { isOver: false, iteration, wait: resumption.waitOf(name) };
+    if (!ended) {
+      await gathered; // had it ended they would have, too: all of them begin anew
+      return { isOver: false, iteration, wait: resumption.waitOf(name) };
+    }
     const phase = options.phase ?? this.phase;
     const step = this.numbering.refOf(ended.number, kind, key, { name: options.name, phase }, iteration);
     if (ended.status !== "skipped") {

@@ -39,6 +39,11 @@ export class Numbering {
     return iteration;
   }
 
+  /** It was not done after all. */
+  uncount(key: string): void {
+    this.iterations.set(key, (this.iterations.get(key) ?? 1) - 1);
+  }
+
   refOf(number: number, kind: StepKind, key: string, { name = key, phase = null }: Named, iteration: number): StepRef {
     return { id: `${this.runId}-${number}`, number, key, name, phase, kind, iteration };
   }

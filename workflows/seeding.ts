@@ -2,11 +2,15 @@ import { ApplicationFailure, condition, proxyActivities } from "@temporalio/work
 import type { Activities } from "../activities/index.js";
 import type { FailureDetail } from "../contract/activity.js";
 import type { StepRef } from "../contract/fact.js";
-import type { Seed, SeededStep } from "../contract/seed.js";
+import type { Seed, SeededStep, SeedPage } from "../contract/seed.js";
+import { afterwards } from "./endings.js";
 import type { Engine, Work } from "./engine.js";
 
 /** How long a step that had ended waits for one that ended before it, and that changed code may never begin. */
 const IN_TURN = "1 second";
+
+/** In a trial: so often nothing has gone on that a step need not wait for one before it. */
+const STILL = 20;
 
 const { readSeed } = proxyActivities<Activities>({
   summary: "what was done before",
@@ -22,8 +26,13 @@ export class Seeding {
   private next: number | null = 0;
   private turn = 0;
   private reading: Promise<void> = Promise.resolve();
+  /** Of a trial: how often something has gone on. */
+  private moves = 0;
+  private readonly early = new Set<number>();
 
-  constructor(private readonly seed: Seed) {}
+  constructor(private readonly seed: Seed) {
+    if (seed.tried) this.add({ steps: seed.tried, next: null });
+  }
 
   /**
    * The step as it ended there, when its turn has come; undefined when it had not, and is to be done.
@@ -50,15 +59,30 @@ export class Seeding {
   }
 
   private async inTurn(at: number): Promise<void> {
-    if (this.turn < at) await condition(() => this.turn >= at, IN_TURN);
+    this.moves++;
+    if (this.turn < at) await (this.seed.tried ? this.whenStill(at) : condition(() => this.turn >= at, IN_TURN));
     this.turn = Math.max(this.turn, at + 1);
   }
 
+  /** In a trial, where no time passes: when it is its turn, or it is the first of those that wait and nothing else goes on. */
+  private async whenStill(at: number): Promise<void> {
+    this.early.add(at);
+    for (let seen = this.moves, still = 0; this.turn < at && still < STILL; still++) {
+      await afterwards();
+      if (seen !== this.moves || at !== Math.min(...this.early)) still = 0;
+      seen = this.moves;
+    }
+    this.early.delete(at);
+    this.moves++;
+  }
+
   private async readOn(): Promise<void> {
-    if (this.next === null) return;
-    const page = await readSeed({ seed: this.seed, from: this.next });
-    for (const step of page.steps) this.left.set(`${step.iteration} ${step.key}`, { step, at: this.read++ });
-    this.next = page.next;
+    if (this.next !== null) this.add(await readSeed({ seed: this.seed, from: this.next }));
+  }
+
+  private add({ steps, next }: SeedPage): void {
+    for (const step of steps) this.left.set(`${step.iteration} ${step.key}`, { step, at: this.read++ });
+    this.next = next;
   }
 }
 

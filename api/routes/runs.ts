@@ -1,6 +1,7 @@
 import type { Request } from "express";
 import { z } from "zod";
 import { ConflictError } from "../../contract/errors.js";
+import { ForkDryRun } from "../../contract/fork-dry-run.js";
 import { Id } from "../../contract/id.js";
 import { MAX_LIMIT } from "../../contract/page.js";
 import { isFinished, Run, RunStatus } from "../../contract/run.js";
@@ -14,6 +15,7 @@ import { findWorkflow } from "../../db/workflows.js";
 import type { ApiContext } from "../context.js";
 import { cancelRun, pauseRun, resumeRun } from "../control-run.js";
 import { anyCase, ById, Flag, onePlace, pageFields, wordList } from "../fields.js";
+import { dryRunFork } from "../fork-dry-run.js";
 import { type ForkBody as Fork, ForkBody, failedStep, prepareFork } from "../fork-run.js";
 import { once } from "../idempotency.js";
 import { readRun, withLink } from "../read-run.js";
@@ -140,12 +142,14 @@ export function runControlRoutes(context: ApiContext): Route[] {
     route({
       method: "post",
       path: "/:id/fork",
-      summary: "Start a run that goes on from a step of this one, with what had ended before it",
+      summary:
+        "Start a run that goes on from a step of this one, with what had ended before it; or say what that would make of it",
       params: ById,
       body: ForkBody,
       aliases: { args: "input" },
-      answers: { 201: One(WholeRun) },
-      handle: async ({ params, body, user }, req) => fork(params.id, body, user, req),
+      answers: { 200: One(ForkDryRun), 201: One(WholeRun) },
+      handle: async ({ params, body, user }, req) =>
+        body.dry_run ? ok(await dryRunFork(context, params.id, body, user)) : fork(params.id, body, user, req),
     }),
     route({
       method: "post",

@@ -36,6 +36,10 @@ describe("retry and fork", () => {
     expect(await it.run(["restore", id, "--to", "plan"])).toMatchObject({ code: 0, stdout: `${id}\n` });
     expect((await it.run(["watch", id])).code).toBe(0);
 
+    const tried = await it.run(["fork", id, "--from", "needs-it", "--dry-run"]);
+    expect(tried).toMatchObject({ code: 0, stderr: expect.stringContaining("Nothing was started") });
+    expect(tried.stdout).toMatch(/^ *1 +plan +reused$/m);
+
     const other = await it.run([
       "fork",
       id,

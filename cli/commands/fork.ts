@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import { Checkpoint } from "../../contract/checkpoint.js";
+import { ForkDryRun, type TakenStep } from "../../contract/fork-dry-run.js";
 import type { JsonObject } from "../../contract/json.js";
 import { WholeRun } from "../../contract/whole-run.js";
 import type { LonghaulClient } from "../../sdk/client.js";
@@ -10,12 +11,14 @@ import { findRun, findStep, RUN_ARGUMENT, runId, runPath } from "../find-run.js"
 import { readInput, readJson } from "../input.js";
 import { type FormatOption, gathered, wholeNumber, withFormat } from "../options.js";
 import { print, printJson, say } from "../output.js";
+import { printTable } from "../table.js";
 
 interface ForkOptions extends FormatOption {
   from: string;
   input?: string[];
   output?: string[];
   revision?: number;
+  dryRun?: true;
 }
 
 /** `longhaul fork <run> --from <step>`: a new run that goes on from a step of another one. */
@@ -30,6 +33,7 @@ export function addFork(program: Command): void {
       gathered,
     )
     .option("--revision <number>", "of the workflow; default the one of this run", wholeNumber(1))
+    .option("--dry-run", "start nothing: say which of the steps before would be taken over")
     .action(async (given: string, options: ForkOptions) => {
       const client = connect();
       const run = await findRun(client, given);
@@ -37,7 +41,8 @@ export function addFork(program: Command): void {
       if (options.input !== undefined) body.input = { ...asObject(run.input), ...asObject(readInput(options.input, null)) };
       if (options.output !== undefined) body.outputs = Object.fromEntries(options.output.map(readOutput));
       if (options.revision !== undefined) body.revision = options.revision;
-      await start(client, runPath(run.id, "/fork"), body, options);
+      if (options.dryRun) await tryOut(client, runPath(run.id, "/fork"), body, options);
+      else await start(client, runPath(run.id, "/fork"), body, options);
     });
 }
 
@@ -89,6 +94,31 @@ async function goBack(client: LonghaulClient, path: string, body: JsonObject, { 
   const last = run.steps.at(-1);
   const from = last ? `from what it was after step ${last.step_number} (${last.name})` : "from its beginning";
   say(`It goes on ${from}. \`longhaul watch ${run.id}\` shows what it does.`);
+}
+
+/** Milliseconds that a trial may take: the workflow is carried out once more, on a busy machine beside others. */
+const PATIENCE = 290_000;
+
+async function tryOut(client: LonghaulClient, path: string, body: JsonObject, { format }: FormatOption): Promise<void> {
+  const dryRun = await client.post(path, ForkDryRun, { ...body, dry_run: true }, { patience: PATIENCE });
+  if (format === "json") return printJson(dryRun);
+  const { reused, changed, missing, unknown } = dryRun;
+  const rows = [
+    ...reused.map((step) => ({ ...step, fate: "reused" })),
+    ...changed.map((step) => ({ ...step, fate: "reused, though it is another step now" })),
+    ...missing.map((step) => ({ ...step, fate: "not used: there is no such step" })),
+    ...unknown.map((step) => ({ ...step, fate: "not known before what precedes it is done" })),
+  ];
+  const title = ({ step_id, iteration }: TakenStep) => (iteration > 1 ? `${step_id} (${iteration})` : step_id);
+  printTable(
+    rows.toSorted((a, b) => a.step_number - b.step_number),
+    [
+      { title: "#", text: ({ step_number }) => String(step_number), align: "right" },
+      { title: "STEP", text: title, shrinks: true },
+      { title: "IN THE FORK", text: ({ fate }) => fate },
+    ],
+  );
+  say(`Nothing was started. The fork would carry out revision ${dryRun.revision}, from step ${dryRun.step_number} on.`);
 }
 
 async function start(client: LonghaulClient, path: string, body: JsonObject, { format }: FormatOption): Promise<void> {
