@@ -6,10 +6,11 @@ import { DEFINITIONS } from "./definitions.js";
 import { gather } from "./evidence.js";
 import { Harness } from "./harness.js";
 import { withScriptedModel } from "./scripted-model.js";
+import { long } from "./seed.js";
 import { processesOf } from "./traces.js";
 
 /** How long nothing is there that could answer, in milliseconds. */
-const AWAY_MS = process.env.LONGHAUL_FAULTS === "long" ? 60_000 : 0;
+const AWAY_MS = long ? 60_000 : 0;
 
 /** One turn of an agent. */
 const TURN = {
@@ -23,7 +24,7 @@ export default defineWorkflow({
 `,
 };
 
-test("an agent paused in mid-turn, and one that asks whether it may, go on in their sessions after a loss of power", {
+test("an agent paused in mid-turn, and one that asks whether it may, go on in their sessions after a loss of power (F2, F6, F9)", {
   timeout: 300_000,
 }, async () => {
   await withScriptedModel(async (model) => {

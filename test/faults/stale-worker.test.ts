@@ -12,6 +12,7 @@ import { DEFINITIONS } from "./definitions.js";
 import { gather } from "./evidence.js";
 import { Harness, type WatchedRun } from "./harness.js";
 import { Random } from "./random.js";
+import { SEED } from "./seed.js";
 import { counterLines, processesOf } from "./traces.js";
 
 /** A step that acts, and says which try it was when that is told to end. */
@@ -28,7 +29,7 @@ export default defineWorkflow({
 });
 `;
 
-const random = new Random(Number(process.env.LONGHAUL_SEED ?? 34));
+const random = new Random(SEED);
 
 let harness: Harness;
 let second: Supervised | undefined;

@@ -10,6 +10,7 @@ import { DEFINITIONS } from "./definitions.js";
 import { gather, type Promised } from "./evidence.js";
 import { Harness, type WatchedRun } from "./harness.js";
 import { Random } from "./random.js";
+import { SEED } from "./seed.js";
 import { counterLines } from "./traces.js";
 
 const FILE = "report.txt";
@@ -40,7 +41,7 @@ const TREES = {
   ),
 };
 
-const random = new Random(Number(process.env.LONGHAUL_SEED ?? 5));
+const random = new Random(SEED);
 const promised: Promised[] = [];
 
 let harness: Harness;
