@@ -21,7 +21,7 @@ test("a secret is set from stdin, used by a step, listed and removed, and its va
   const removed = await it.run(["secrets", "remove", "NPM_TOKEN"]);
 
   expect(set).toMatchObject({ code: 0, stdout: expect.stringMatching(/^NPM_TOKEN set for /) });
-  expect(JSON.parse(used.stdout)).toMatchObject({ status: "completed", output: VALUE.length });
+  expect(JSON.parse(used.stdout)).toMatchObject({ status: "completed", output: `${VALUE.length}\n` });
   expect(listed.stdout).toMatch(/^NAME +SET\nNPM_TOKEN +\S/);
   expect(short).toMatchObject({ code: 0, stderr: expect.stringContaining("fewer than 4 characters") });
   expect(removed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^NPM_TOKEN removed/) });

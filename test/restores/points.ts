@@ -81,9 +81,9 @@ export async function forkAt(world: World, id: string, at: number): Promise<Show
 export async function finished(world: World, id: string): Promise<Standing> {
   let last = "not there";
   for (const end = Date.now() + 180_000; Date.now() < end; await sleep(50)) {
-    const { status }: RunRow = (await world.ask("GET", `/api/runs/${id}`)).body.data;
-    if (isFinished(status)) return standing(world, id);
-    last = status;
+    const row = (await world.ask("GET", `/api/runs/${id}`)).body.data as RunRow | undefined; // none until it has told of itself
+    if (row && isFinished(row.status)) return standing(world, id);
+    last = row?.status ?? last;
   }
   const { run } = await standing(world, id);
   throw new Error(`The run ${id} is ${last}: ${run.steps.map((step) => `${effectOf(step)} ${step.status}`).join(", ")}`);

@@ -13,7 +13,7 @@ import { offerNotes, WAYS, writeNotes } from "./twelve-steps.js";
 /** `every`, or at how many points of each run. */
 const ASKED = process.env.LONGHAUL_RESTORES;
 const LONG = ASKED !== undefined;
-const SEED = Number(process.env.LONGHAUL_SEED ?? Date.now() % 1_000_000);
+const SEED = Number(process.env.LONGHAUL_SEED ?? 7);
 const LIMIT = LONG ? 1_800_000 : 180_000;
 const STEPS = 12;
 /** So that twelve steps need some executions. */
@@ -57,7 +57,7 @@ describe.each(ROUNDS)(`a run of twelve steps, ${"%s"} (seed ${SEED})`, { timeout
     );
   });
   describe("taken back to any of them", () => {
-    test.concurrent.each(way.map((name) => [name, points(2)] as const))(
+    test.concurrent.each(way.map((name) => [name, points(1)] as const))(
       "in %s repeats nothing and has the tree of then",
       (name, at) => showsNothing("restore", name, at, restoreAt),
     );
